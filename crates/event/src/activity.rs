@@ -135,14 +135,18 @@ pub struct Decided<'a> {
 impl Activity<'_> {
     /// What no single field can tell: which fields a kind needs.
     pub fn check(&self) -> Result<(), Refusal> {
-        let missing = |field: &str| Refusal::new("field_missing", format!("{field} is required for kind {}", self.kind.as_str()));
+        let missing =
+            |field: &str| Refusal::new("field_missing", format!("{field} is required for kind {}", self.kind.as_str()));
         if self.kind.is_touch() {
             let source = self.media_source.as_ref().map(Text::as_str).unwrap_or_default();
             if source.is_empty() {
                 return Err(missing("media_source"));
             }
             if source == crate::ORGANIC {
-                return Err(Refusal::new("media_source_reserved", "media_source organic is reserved for installs that nobody earned"));
+                return Err(Refusal::new(
+                    "media_source_reserved",
+                    "media_source organic is reserved for installs that nobody earned",
+                ));
             }
         }
         if self.kind == Kind::Event && self.event_name.as_ref().is_none_or(|name| name.as_str().is_empty()) {

@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::de::{self, Deserializer};
 use serde::{Deserialize, Serialize};
 
-use crate::text::Text;
 use crate::Refusal;
+use crate::text::Text;
 
 /// A device identifier in lower case; an all-zero one never becomes a value of this type.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, JsonSchema)]
@@ -140,7 +140,8 @@ fn device_id<'de: 'a, 'a, D: Deserializer<'de>>(
     }
     if !valid(&text) {
         let received = text.len();
-        let refusal = Refusal::new("device_id_format", format!("the identifier must be {shape}, received {received} bytes"));
+        let refusal =
+            Refusal::new("device_id_format", format!("the identifier must be {shape}, received {received} bytes"));
         return Err(de::Error::custom(refusal));
     }
     Ok(Some(DeviceId(Cow::Owned(text.to_ascii_lowercase()))))
@@ -159,9 +160,10 @@ mod tests {
 
     #[test]
     fn limit_ad_tracking_leaves_only_the_ids_that_are_not_for_ads() {
-        let device: Device =
-            serde_json::from_str(r#"{"oaid":"o1","idfv":"6d92078a-8246-4ba4-ae5b-76104861e7dc","limit_ad_tracking":true}"#)
-                .unwrap();
+        let device: Device = serde_json::from_str(
+            r#"{"oaid":"o1","idfv":"6d92078a-8246-4ba4-ae5b-76104861e7dc","limit_ad_tracking":true}"#,
+        )
+        .unwrap();
         assert_eq!(device.matching_ids().map(|(kind, _)| kind).collect::<Vec<_>>(), [IdType::Idfv]);
     }
 

@@ -27,8 +27,12 @@ impl Micros {
 
     /// Takes plain decimal digits: no exponent, no thousands separator, at most 6 decimals, at most 10⁹ units.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let refuse =
-            || Refusal::new("revenue_format", "revenue is a decimal string such as \"12.34\", without exponent or separators");
+        let refuse = || {
+            Refusal::new(
+                "revenue_format",
+                "revenue is a decimal string such as \"12.34\", without exponent or separators",
+            )
+        };
         let (negative, digits) = match text.strip_prefix('-') {
             Some(rest) => (true, rest),
             None => (false, text),
@@ -58,7 +62,8 @@ impl Micros {
 
 impl fmt::Display for Micros {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (whole, fraction) = (self.0.unsigned_abs() / SCALE.unsigned_abs(), self.0.unsigned_abs() % SCALE.unsigned_abs());
+        let (whole, fraction) =
+            (self.0.unsigned_abs() / SCALE.unsigned_abs(), self.0.unsigned_abs() % SCALE.unsigned_abs());
         let sign = if self.0 < 0 { "-" } else { "" };
         let fraction = format!("{fraction:06}");
         let short = fraction.trim_end_matches('0');

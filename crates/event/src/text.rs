@@ -26,8 +26,9 @@ pub(crate) fn check_characters(text: &str) -> Result<(), Refusal> {
     if !text.bytes().any(|byte| byte < 0x20 || byte >= 0x7f) {
         return Ok(());
     }
-    let forbidden =
-        |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let forbidden = |c: char| {
+        c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
     match text.chars().find(|&c| forbidden(c)) {
         Some(c) => Err(Refusal::new("control_char", format!("character U+{:04X} is not allowed", u32::from(c)))),
         None => Ok(()),

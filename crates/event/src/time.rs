@@ -32,9 +32,7 @@ impl Time {
 
     /// Takes RFC 3339 with a zone; a leap second counts as the second before it.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
-        let refuse = || {
-            Refusal::new("ts_format", "a time is RFC 3339 with a zone, such as 2026-11-22T10:11:12.345Z")
-        };
+        let refuse = || Refusal::new("ts_format", "a time is RFC 3339 with a zone, such as 2026-11-22T10:11:12.345Z");
         if text.as_bytes().get(10) != Some(&b'T') {
             return Err(refuse());
         }

@@ -1,0 +1,58 @@
+//! How events flow: a stage polls batches of a Kafka topic, hands them to a function, and lets a sink store the outputs
+//! together with the position they came from.
+//!
+//! A service is a topic, a function and a place. The function is pure; the place is any [`Sink`]: the ledger in Redis,
+//! or the [`Publisher`], which writes other topics in transactions. Whatever fails, the step's work is dropped whole and
+//! the sink says where to go on: there is one recovery, and no retry in place.
+//!
+//! ```no_run
+//! # use stream::{Batch, Kafka, Outgoing, Publisher, Stage};
+//! fn copy(batch: &mut Batch<'_>) -> anyhow::Result<Vec<Outgoing>> {
+//!     Ok(batch.decode::<serde_json::Value>().map(|record| Outgoing::to("copies", record.payload)).collect())
+//! }
+//!
+//! let kafka = Kafka { instance: Some("laptop".into()), ..Kafka::default() };
+//! let publisher = Publisher::open(&kafka, "copier.copy", &["copies"])?;
+//! Stage::open(&kafka, "copier.copy", "originals", publisher, copy)?.run(|_trouble| true)?;
+//! # Ok::<(), stream::Error>(())
+//! ```
+
+mod stage;
+
+mod batch;
+mod sink;
+mod source;
+
+mod position;
+mod rebalance;
+mod refused;
+
+mod dead;
+mod outgoing;
+mod producer;
+mod publisher;
+
+pub mod admin;
+pub mod tail;
+mod watermarks;
+
+mod error;
+mod kafka;
+mod meter;
+
+pub use batch::{Batch, Message, Record};
+pub use dead::{
+    HEADER_CODE, HEADER_OFFSET, HEADER_PARTITION, HEADER_REASON, HEADER_SERVICE, HEADER_TOPIC, HEADER_VERSION,
+    dead_topic,
+};
+pub use error::{Error, Result, exit_code};
+pub use kafka::{BatchLimits, Kafka};
+pub use outgoing::Outgoing;
+pub use position::{Offset, Owner, Part, Partition, Standing, Work};
+pub use producer::{Delivery, Producer};
+pub use publisher::Publisher;
+pub use sink::Sink;
+pub use source::Assignment;
+pub use stage::Stage;
+pub use tail::Tail;
+pub use watermarks::Watermarks;

@@ -1,0 +1,87 @@
+//! The sink: one script per partition and commit.
+
+use stream::{Error, Offset, Part, Result, Sink, Standing, Work};
+use tracing::warn;
+
+use crate::connection::{Connection, Redis};
+use crate::effects::Effects;
+use crate::layout::Layout;
+use crate::{facts, script};
+
+/// Stores effects and position in Redis, both or neither.
+pub struct Ledger {
+    connection: Connection,
+    layout: Layout,
+}
+
+impl Ledger {
+    /// Connects, and refuses a Redis that may forget what it was told. `stage` is a name such as `reports.installs`.
+    pub fn open(redis: &Redis, stage: &str, topic: &str) -> Result<Self> {
+        let mut connection = Connection::open(redis)?;
+        facts::require_safe(&mut connection)?;
+        Ok(Self { connection, layout: Layout::new(stage, redis.generation, topic) })
+    }
+
+    fn apply(&self, part: &Part<Effects>) -> redis::Cmd {
+        let partition = part.partition.id;
+        let tag = self.layout.tag(partition);
+        let keys = part.output.keys(&tag);
+        let mut command = script::call(&script::APPLY, keys.len() + 1);
+        command.arg(self.layout.position(partition));
+        for key in keys {
+            command.arg(key);
+        }
+        command.arg(part.from.0).arg(part.next.0);
+        part.output.arguments(&mut command);
+        command
+    }
+}
+
+impl Sink for Ledger {
+    type Output = Effects;
+
+    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
+        let mut pipeline = redis::pipe();
+        for standing in standings {
+            let partition = standing.partition.id;
+            pipeline.cmd("SADD").arg(self.layout.partitions()).arg(partition).ignore();
+            let mut command = script::call(&script::RESUME, 3);
+            command.arg(self.layout.position(partition)).arg(self.layout.rebuilding_until(partition));
+            command.arg(self.layout.incomplete_from(partition)).arg(standing.first.0);
+            let witness = standing.committed.filter(|&committed| committed > standing.first);
+            command.arg(witness.map(|committed| committed.to_string()).unwrap_or_default());
+            pipeline.add_command(command);
+        }
+        let answers: Vec<(i64, bool)> = self.connection.query(&pipeline)?;
+        for (standing, (_, lost)) in standings.iter().zip(&answers) {
+            if *lost {
+                warn!(partition = %standing.partition, "the store was emptied: rebuilding from Kafka");
+            }
+        }
+        Ok(answers.into_iter().map(|(position, _)| Offset(position)).collect())
+    }
+
+    fn commit(&mut self, work: Work<'_, Effects>) -> Result<()> {
+        let mut pipeline = redis::pipe();
+        for part in &work.parts {
+            pipeline.add_command(self.apply(part));
+        }
+        let answers: Vec<Vec<String>> = self.connection.query(&pipeline)?;
+        for (part, answer) in work.parts.iter().zip(answers) {
+            let Part { partition, from, .. } = part;
+            match answer.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                ["ok"] => {}
+                ["fenced", stored] => {
+                    return Err(Error::Fenced(format!("{partition} stands at {stored}, this work begins at {from}")));
+                }
+                ["type", key, found] => {
+                    return Err(Error::transient(format!(
+                        "redis key {key} is a {found}: somebody else wrote it; remove it"
+                    )));
+                }
+                _ => return Err(Error::transient(format!("redis answered {answer:?}"))),
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,154 @@
+//! The scripts. Redis has no rollback: whatever can fail is checked before the first write.
+
+use std::sync::LazyLock;
+
+use redis::{Cmd, Connection, RedisResult, Script};
+
+/// Applies a part. KEYS: position, then each key. ARGV: from, next, then for each key: type, expiry or '', number of
+/// operations, and each operation as three words.
+pub(crate) static APPLY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local stored = redis.call('GET', KEYS[1])
+if stored ~= ARGV[1] then return {'fenced', stored or 'none'} end
+local types = {h = 'hash', s = 'set', z = 'zset', v = 'string'}
+local at = 3
+for k = 2, #KEYS do
+  local found = redis.call('TYPE', KEYS[k]).ok
+  if found ~= 'none' and found ~= types[ARGV[at]] then return {'type', KEYS[k], found} end
+  at = at + 3 + 3 * tonumber(ARGV[at + 2])
+end
+local function add(key, field, by)
+  local sum = redis.pcall('HINCRBY', key, field, by)
+  if type(sum) == 'table' and sum.err then redis.call('HSET', key, 'overflow\31' .. field, by) end
+end
+local apply = {
+  add = add,
+  put = function(key, field, value) redis.call('HSET', key, field, value) end,
+  putnx = function(key, field, value) redis.call('HSETNX', key, field, value) end,
+  setnx = function(key, value) redis.call('SETNX', key, value) end,
+  insert = function(key, member) redis.call('SADD', key, member) end,
+  rank = function(key, member, score) redis.call('ZADD', key, score, member) end,
+  ranknx = function(key, member, score) redis.call('ZADD', key, 'NX', score, member) end,
+  raise = function(key, field, to)
+    local now = redis.call('HGET', key, field)
+    if not now or tonumber(now) < tonumber(to) then redis.call('HSET', key, field, to) end
+  end,
+  once = function(key, member, counter)
+    if redis.call('SADD', key, member) == 0 then return end
+    local k, by, field = string.match(counter, '^(%d+):(-?%d+):(.*)$')
+    add(KEYS[tonumber(k)], field, by)
+  end,
+}
+at = 3
+for k = 2, #KEYS do
+  local expiry, operations = ARGV[at + 1], tonumber(ARGV[at + 2])
+  at = at + 3
+  for _ = 1, operations do
+    apply[ARGV[at]](KEYS[k], ARGV[at + 1], ARGV[at + 2])
+    at = at + 3
+  end
+  if expiry ~= '' then
+    local ttl = redis.call('EXPIRETIME', KEYS[k])
+    if ttl < tonumber(expiry) then redis.call('EXPIREAT', KEYS[k], expiry) end
+  end
+end
+redis.call('SET', KEYS[1], ARGV[2])
+return {'ok'}
+",
+    )
+});
+
+/// Answers where a partition resumes; starts it where nothing is stored. KEYS: position, rebuilding_until,
+/// incomplete_from. ARGV: the first offset in Kafka, the witness or ''.
+pub(crate) static RESUME: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local stored = redis.call('GET', KEYS[1])
+if stored then return {tonumber(stored), 0} end
+redis.call('SET', KEYS[1], ARGV[1])
+if ARGV[1] ~= '0' then redis.call('SET', KEYS[3], ARGV[1]) end
+if ARGV[2] == '' then return {tonumber(ARGV[1]), 0} end
+redis.call('SET', KEYS[2], ARGV[2])
+return {tonumber(ARGV[1]), 1}
+",
+    )
+});
+
+/// Reads keys together with the position they belong to. KEYS: position, rebuilding_until, incomplete_from, then each key.
+/// ARGV: for each key a command and an argument.
+pub(crate) static READ: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local answer = {redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3])}
+for k = 4, #KEYS do
+  local command, argument = ARGV[2 * k - 7], ARGV[2 * k - 6]
+  if command == 'HGET' then answer[k] = redis.call('HGET', KEYS[k], argument)
+  elseif command == 'ZRANGE' then answer[k] = redis.call('ZRANGE', KEYS[k], 0, -1)
+  else answer[k] = redis.call(command, KEYS[k]) end
+end
+return answer
+",
+    )
+});
+
+/// Takes what is due. KEYS: the schedule. ARGV: now, end of the lease, how many, prefix of a delivery's key.
+pub(crate) static CLAIM: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local claimed = {}
+for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
+  local delivery = ARGV[4] .. id
+  local body = redis.call('HGET', delivery, 'body')
+  if body then
+    redis.call('ZADD', KEYS[1], ARGV[2], id)
+    local attempt = redis.call('HINCRBY', delivery, 'attempt', 1)
+    claimed[#claimed + 1] = {id, attempt, tonumber(redis.call('HGET', delivery, 'recorded') or 0), body}
+  else
+    redis.call('ZREM', KEYS[1], id)
+  end
+end
+return claimed
+",
+    )
+});
+
+/// Removes a delivery. KEYS: the schedule, the delivery, the set of endpoints. ARGV: id, endpoint.
+pub(crate) static FINISH: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+redis.call('ZREM', KEYS[1], ARGV[1])
+redis.call('DEL', KEYS[2])
+if redis.call('EXISTS', KEYS[1]) == 0 then redis.call('SREM', KEYS[3], ARGV[2]) end
+return 1
+",
+    )
+});
+
+/// Records an attempt and moves the due time, unless a later claim holds the delivery. KEYS: the schedule, the delivery.
+/// ARGV: id, attempt, due.
+pub(crate) static RETRY: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if redis.call('HGET', KEYS[2], 'attempt') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[2], 'recorded', ARGV[2])
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
+return 1
+",
+    )
+});
+
+/// Loads what pipelines call by hash: a pipeline cannot load a script and repeat itself.
+pub(crate) fn load(connection: &mut Connection) -> RedisResult<()> {
+    for script in [&*APPLY, &RESUME, &READ] {
+        script.prepare_invoke().load(connection)?;
+    }
+    Ok(())
+}
+
+/// A call by hash, for a pipeline.
+pub(crate) fn call(script: &Script, keys: usize) -> Cmd {
+    let mut command = redis::cmd("EVALSHA");
+    command.arg(script.get_hash()).arg(keys);
+    command
+}

@@ -1,0 +1,169 @@
+//! The life of a process: flags, configuration, logs, health, work, signals, exit code.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use clap::{Parser, Subcommand};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+use crate::admin::{self, Admin};
+use crate::exit::{self, bad_configuration};
+use crate::health::Health;
+use crate::layers::Layers;
+use crate::service::Service;
+use crate::settings::{Log, Settings};
+use crate::{print, telemetry};
+
+/// What the shell must know of the service it runs.
+#[derive(Clone)]
+pub struct Shell {
+    pub name: &'static str,
+    pub version: &'static str,
+    pub admin_port: u16,
+    /// The exit code that a foreign error asks for.
+    pub exit_code: fn(&anyhow::Error) -> Option<u8>,
+}
+
+/// Configuration comes from defaults, a file, ATTRIBUTARY__SECTION__KEY in the environment, and --set, in this order.
+#[derive(Parser)]
+struct Flags {
+    /// The configuration file; /etc/attributary/<service>.toml is read if it is there.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Sets one key, such as kafka.brokers=127.0.0.1:9092.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Prints each value with its origin, and ends.
+    #[arg(long)]
+    print_config: bool,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Asks the running service whether it is ready; for containers without curl.
+    Healthcheck,
+}
+
+/// Runs a service to its end. `start` opens stages, tasks and doors; the first error among them stops the service.
+pub fn run<C>(shell: Shell, start: impl FnOnce(&mut Service, C) -> Result<()>) -> ExitCode
+where
+    C: Default + Serialize + DeserializeOwned,
+{
+    let command = <Flags as clap::CommandFactory>::command().name(shell.name).version(shell.version);
+    let flags = match <Flags as clap::FromArgMatches>::from_arg_matches(&command.get_matches()) {
+        Ok(flags) => flags,
+        Err(error) => error.exit(),
+    };
+    let foreign = shell.exit_code;
+    match configure::<C>(&shell, &flags) {
+        Ok(None) => ExitCode::SUCCESS,
+        Ok(Some((settings, config))) => match live(shell, &settings, |service| start(service, config)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => exit::report(&error, foreign),
+        },
+        Err(error) => {
+            // The configuration of the logs is part of what went wrong: the defaults must do.
+            if let Err(error) = telemetry::start_logs(&Log::default()) {
+                eprintln!("{error:#}");
+            }
+            exit::report(&error, foreign)
+        }
+    }
+}
+
+/// Reads the layers. None: the flags asked for something else, and that is done.
+fn configure<C: Default + Serialize + DeserializeOwned>(shell: &Shell, flags: &Flags) -> Result<Option<(Settings, C)>> {
+    let mut layers = Layers::of_defaults(&C::default())?;
+    layers.add_defaults(&Settings::with_admin_port(shell.admin_port))?;
+    let usual = format!("/etc/attributary/{}.toml", shell.name);
+    layers.add_file(flags.config.as_deref(), Path::new(&usual))?;
+    layers.add_environment(std::env::vars())?;
+    for pair in &flags.set {
+        let (key, value) = pair.split_once('=').ok_or_else(|| {
+            bad_configuration(format!("--set {pair}: it must be KEY=VALUE, such as kafka.brokers=host:9092"))
+        })?;
+        layers.set(key, value, "--set")?;
+    }
+    if flags.print_config {
+        print::print(&layers);
+        return Ok(None);
+    }
+    let settings: Settings = layers.take(&["admin", "log", "shutdown"])?;
+    if matches!(flags.command, Some(Command::Healthcheck)) {
+        return crate::probe::healthcheck(settings.admin.listen).map(|()| None);
+    }
+    let config = layers.rest()?;
+    Ok(Some((settings, config)))
+}
+
+fn live(shell: Shell, settings: &Settings, start: impl FnOnce(&mut Service) -> Result<()>) -> Result<()> {
+    telemetry::start_logs(&settings.log)?;
+    let metrics = telemetry::start_metrics()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("runtime")?;
+    let (ended, mut endings) = mpsc::unbounded_channel();
+    let mut service = Service {
+        name: shell.name,
+        admin: settings.admin.listen,
+        handle: runtime.handle().clone(),
+        health: Health::default(),
+        shutdown: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+        ended,
+    };
+    info!(service = shell.name, version = shell.version, "starting");
+    let admin = Admin { shell, health: service.health.clone(), metrics };
+    service.serve("admin", settings.admin.listen, admin::router(admin))?;
+    start(&mut service)?;
+    let (shutdown, tasks) = (service.shutdown.clone(), service.tasks.clone());
+    drop(service);
+    let outcome = runtime.block_on(wait(&mut endings, &shutdown, tasks, settings.shutdown.grace));
+    // What is still stuck after the grace must not keep the process: nothing that is not stored counts as done.
+    runtime.shutdown_background();
+    outcome
+}
+
+/// Waits for a signal or the first error, then for everything to end.
+async fn wait(
+    endings: &mut mpsc::UnboundedReceiver<Result<()>>,
+    shutdown: &CancellationToken,
+    tasks: TaskTracker,
+    grace: Duration,
+) -> Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut outcome = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        outcome = first_error(endings) => outcome,
+    };
+    info!("stopping");
+    shutdown.cancel();
+    tasks.close();
+    tokio::select! {
+        () = tasks.wait() => {}
+        () = tokio::time::sleep(grace) => warn!(?grace, "some work did not end in time (shutdown.grace); it will be repeated"),
+        _ = terminate.recv() => warn!("second signal"),
+        _ = interrupt.recv() => warn!("second signal"),
+    }
+    while let Ok(ending) = endings.try_recv() {
+        outcome = outcome.and(ending);
+    }
+    outcome
+}
+
+/// The first error, or the end of everything.
+async fn first_error(endings: &mut mpsc::UnboundedReceiver<Result<()>>) -> Result<()> {
+    while let Some(ending) = endings.recv().await {
+        ending?;
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! How to reach Kafka, and the settings that the promises need.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::error::KafkaError;
+use rdkafka::metadata::Metadata;
+use serde::{Deserialize, Serialize};
+use tracing::debug;
+
+use crate::{Error, Result};
+
+/// The configuration section `kafka`.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Kafka {
+    /// Bootstrap servers, `host:port` separated by commas.
+    pub brokers: String,
+    /// Consumer groups are `<group>.<stage>`; the service's name if absent.
+    pub group: Option<String>,
+    /// Stands in the transactional id; host name and admin port if absent.
+    pub instance: Option<String>,
+    /// Passed to librdkafka as it is: TLS, SASL, tuning.
+    pub options: BTreeMap<String, String>,
+}
+
+/// The configuration section `batch`: how much one commit carries.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct BatchLimits {
+    /// Records in one commit, over all partitions.
+    pub max_records: usize,
+    /// How long a commit gathers records.
+    #[serde(with = "humantime_serde")]
+    pub max_wait: Duration,
+}
+
+/// What the promises rest on, and no operator may set otherwise.
+const PROTECTED: [&str; 8] = [
+    "enable.auto.commit",
+    "enable.auto.offset.store",
+    "auto.offset.reset",
+    "isolation.level",
+    "enable.idempotence",
+    "acks",
+    "partitioner",
+    "transactional.id",
+];
+
+impl Default for Kafka {
+    fn default() -> Self {
+        Self { brokers: "127.0.0.1:9092".into(), group: None, instance: None, options: BTreeMap::new() }
+    }
+}
+
+impl Default for BatchLimits {
+    fn default() -> Self {
+        Self { max_records: 50_000, max_wait: Duration::from_millis(200) }
+    }
+}
+
+impl Kafka {
+    /// The settings that every client shares.
+    pub(crate) fn client(&self, name: &str) -> Result<ClientConfig> {
+        if let Some(key) = self.options.keys().find(|key| PROTECTED.contains(&key.as_str())) {
+            return Err(Error::configuration(format!("kafka.options.{key} cannot be set: the guarantee rests on it")));
+        }
+        let mut client = ClientConfig::new();
+        client
+            .set("bootstrap.servers", &self.brokers)
+            .set("client.id", name)
+            .set("topic.metadata.refresh.interval.ms", "30000");
+        client.set("reconnect.backoff.max.ms", "2000").set("socket.keepalive.enable", "true");
+        Ok(client)
+    }
+
+    /// A consumer that commits nothing by itself and never guesses a position.
+    pub(crate) fn consumer(&self, name: &str) -> Result<ClientConfig> {
+        let mut client = self.client(name)?;
+        for (key, value) in [
+            ("enable.auto.commit", "false"),
+            ("enable.auto.offset.store", "false"),
+            ("auto.offset.reset", "error"),
+            ("isolation.level", "read_committed"),
+            ("session.timeout.ms", "8000"),
+            ("heartbeat.interval.ms", "2500"),
+            ("max.poll.interval.ms", "300000"),
+            ("partition.assignment.strategy", "range"),
+            // The default of a second leaves a fast consumer idle once its queue is full.
+            ("fetch.queue.backoff.ms", "5"),
+            ("queued.max.messages.kbytes", "16384"),
+            ("fetch.message.max.bytes", "4194304"),
+            ("fetch.wait.max.ms", "50"),
+        ] {
+            client.set(key, value);
+        }
+        Ok(self.with_options(client))
+    }
+
+    /// A producer whose records are stored once, in order, on every replica in sync, or reported.
+    pub(crate) fn producer(&self, name: &str) -> Result<ClientConfig> {
+        let mut client = self.client(name)?;
+        for (key, value) in [
+            ("enable.idempotence", "true"),
+            ("acks", "all"),
+            ("linger.ms", "5"),
+            ("compression.type", "lz4"),
+            // Java's partitioner, so that every client of Kafka puts a device into the same partition.
+            ("partitioner", "murmur2_random"),
+            ("message.timeout.ms", "10000"),
+            ("queue.buffering.max.kbytes", "131072"),
+        ] {
+            client.set(key, value);
+        }
+        Ok(self.with_options(client))
+    }
+
+    /// The consumer group of a stage such as `reports.installs`.
+    pub(crate) fn group_of(&self, stage: &str) -> String {
+        match (&self.group, stage.split_once('.')) {
+            (Some(group), Some((_, stage))) => format!("{group}.{stage}"),
+            _ => stage.to_owned(),
+        }
+    }
+
+    /// What to say when no broker answers.
+    pub(crate) fn unreachable(&self, error: &KafkaError) -> Error {
+        Error::unreachable(format!(
+            "cannot reach Kafka at {} (kafka.brokers): {error}; start one with `docker compose up kafka`, \
+             or set ATTRIBUTARY__KAFKA__BROKERS",
+            self.brokers
+        ))
+    }
+
+    fn with_options(&self, mut client: ClientConfig) -> ClientConfig {
+        for (key, value) in &self.options {
+            client.set(key, value);
+        }
+        client
+    }
+}
+
+/// Refuses to start on a topic that is not there.
+pub(crate) fn require_topic(kafka: &Kafka, topic: &str, metadata: &Metadata) -> Result<()> {
+    if metadata.topics().iter().any(|found| found.error().is_none() && !found.partitions().is_empty()) {
+        return Ok(());
+    }
+    Err(Error::configuration(format!(
+        "topic {topic} does not exist at {}; create it with `attributary topics apply`",
+        kafka.brokers
+    )))
+}
+
+/// librdkafka repeats transport errors for every broker and second: what matters reaches the stage as an error of its own.
+pub(crate) struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(%error, reason, "kafka client");
+    }
+}
+
+impl rdkafka::consumer::ConsumerContext for Quiet {}

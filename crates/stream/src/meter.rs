@@ -1,0 +1,52 @@
+//! What a stage measures of itself: the only place in the loop's reach that knows of metrics.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use metrics::{Counter, Gauge, counter, gauge};
+
+use crate::{Batch, Error};
+
+pub(crate) struct Meter {
+    stage: String,
+    records: Counter,
+    rejects: Counter,
+    commits: Counter,
+    behind: Gauge,
+    newest: Option<i64>,
+}
+
+impl Meter {
+    pub(crate) fn new(stage: &str) -> Self {
+        let label = || [("stage", stage.to_owned())];
+        Self {
+            stage: stage.to_owned(),
+            records: counter!("attributary_records_total", &label()),
+            rejects: counter!("attributary_rejects_total", &label()),
+            commits: counter!("attributary_commits_total", &label()),
+            behind: gauge!("attributary_seconds_behind", &label()),
+            newest: None,
+        }
+    }
+
+    pub(crate) fn handled(&mut self, batch: &Batch<'_>) {
+        self.records.increment(batch.len() as u64);
+        self.rejects.increment(batch.refused().len() as u64);
+        self.newest = self.newest.max(batch.last_appended_at());
+    }
+
+    /// Ends a step: its work, if any, is stored.
+    pub(crate) fn stepped(&mut self) {
+        let Some(newest) = self.newest.take() else { return self.behind.set(0.0) };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
+        self.behind.set((now as f64 - newest as f64).max(0.0) / 1000.0);
+        self.commits.increment(1);
+    }
+
+    pub(crate) fn recovered(&self, error: &Error) {
+        let cause = match error {
+            Error::Fenced(_) => "fenced",
+            Error::Transient(_) | Error::Fatal { .. } => "failed",
+        };
+        counter!("attributary_recoveries_total", "stage" => self.stage.clone(), "cause" => cause).increment(1);
+    }
+}

@@ -1,0 +1,160 @@
+//! The sink that writes other topics: outputs and position in one Kafka transaction.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, BaseRecord, NoCustomPartitioner, Producer as _, ProducerContext};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::util::Timeout;
+use rdkafka::{Offset as KafkaOffset, client::ClientContext};
+use tracing::debug;
+
+use crate::kafka::Quiet;
+use crate::{Error, Kafka, Offset, Outgoing, Result, Sink, Standing, Work};
+
+/// Publishes each work in one transaction: a `read_committed` reader sees it once, whole, or not at all.
+pub struct Publisher {
+    config: ClientConfig,
+    group: ClientConfig,
+    outputs: Vec<String>,
+    /// Taken out at every commit and put back only after success: every failure drops the producer, and its successor's
+    /// `init_transactions` moves the epoch, so that nothing of the failed transaction can reach into the next one.
+    producer: Option<BaseProducer<Sending>>,
+}
+
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+
+impl Publisher {
+    /// `name` is the stage, such as `attribution.decide`; `kafka.instance` tells its replicas apart.
+    pub fn open(kafka: &Kafka, name: &str, outputs: &[&str]) -> Result<Self> {
+        let Some(instance) = &kafka.instance else {
+            return Err(Error::configuration("kafka.instance must be set: it stands in the transactional id"));
+        };
+        let mut config = kafka.producer(name)?;
+        config.set("transactional.id", format!("{name}.{instance}"));
+        config.set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string());
+        let mut group = kafka.consumer(name)?;
+        group.set("group.id", kafka.group_of(name));
+        let outputs = outputs.iter().map(|&topic| topic.to_owned()).collect();
+        Ok(Self { config, group, outputs, producer: None })
+    }
+
+    /// Where a partition starts that has no committed offset. "The beginning" is right only if this stage never published
+    /// anything: a group that was empty for too long forgets its offsets, and would publish everything again.
+    fn start_anew(&self, standing: &Standing) -> Result<Offset> {
+        if self.group_is_known(&standing.partition.topic)? || self.outputs_are_empty()? {
+            return Ok(standing.first);
+        }
+        Err(Error::configuration(format!(
+            "position_lost: no committed offset for {} in group {}, but {} hold records; if this service has never run \
+             here, create its group once with `kafka-consumer-groups --reset-offsets --to-earliest`, else restore its offsets",
+            standing.partition,
+            self.group.get("group.id").unwrap_or_default(),
+            self.outputs.join(" and "),
+        )))
+    }
+
+    /// Whether any partition of the topic has a committed offset: then this one simply never published.
+    fn group_is_known(&self, topic: &str) -> Result<bool> {
+        let consumer: BaseConsumer<Quiet> = BaseConsumer::from_config_and_context(&self.group, Quiet)?;
+        let metadata = consumer.fetch_metadata(Some(topic), ANSWER_WITHIN)?;
+        let mut asked = TopicPartitionList::new();
+        for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+            asked.add_partition(topic, partition.id());
+        }
+        let committed = consumer.committed_offsets(asked, ANSWER_WITHIN)?;
+        Ok(committed.elements().iter().any(|element| element.offset().to_raw().is_some_and(|offset| offset >= 0)))
+    }
+
+    fn outputs_are_empty(&self) -> Result<bool> {
+        let Some(producer) = &self.producer else { return Err(Error::transient("no producer")) };
+        for topic in &self.outputs {
+            let metadata = producer.client().fetch_metadata(Some(topic), ANSWER_WITHIN)?;
+            for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+                let (_, end) = producer.client().fetch_watermarks(topic, partition.id(), ANSWER_WITHIN)?;
+                if end > 0 {
+                    return Ok(false);
+                }
+            }
+        }
+        Ok(true)
+    }
+}
+
+impl Sink for Publisher {
+    type Output = Vec<Outgoing>;
+
+    const WITNESSED: bool = false;
+
+    /// A new producer fences the old one, and its `init_transactions` completes or aborts what that left open.
+    fn settle(&mut self) -> Result<()> {
+        self.producer = None;
+        let producer = BaseProducer::from_config_and_context(&self.config, Sending)?;
+        producer.init_transactions(Timeout::After(ANSWER_WITHIN))?;
+        self.producer = Some(producer);
+        Ok(())
+    }
+
+    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
+        standings.iter().map(|standing| standing.committed.map_or_else(|| self.start_anew(standing), Ok)).collect()
+    }
+
+    fn commit(&mut self, work: Work<'_, Vec<Outgoing>>) -> Result<()> {
+        let Some(producer) = self.producer.take() else { return Err(Error::transient("no producer")) };
+        let Some(owner) = &work.owner.0 else { return Err(Error::Fenced("not a member of the group".into())) };
+        let mut positions = TopicPartitionList::new();
+        producer.begin_transaction()?;
+        for part in work.parts {
+            positions.add_partition_offset(
+                &part.partition.topic,
+                part.partition.id,
+                KafkaOffset::Offset(part.next.0),
+            )?;
+            for record in &part.output {
+                produce(&producer, record)?;
+            }
+        }
+        producer.send_offsets_to_transaction(&positions, owner, Timeout::After(ANSWER_WITHIN))?;
+        producer.commit_transaction(Timeout::After(ANSWER_WITHIN))?;
+        self.producer = Some(producer);
+        Ok(())
+    }
+}
+
+/// Queues a record, making room first where the queue is full. A record that fails later fails the whole transaction.
+fn produce(producer: &BaseProducer<Sending>, record: &Outgoing) -> Result<()> {
+    loop {
+        let mut base = BaseRecord::to(&record.topic).payload(&record.payload).headers(record.owned_headers());
+        if !record.key.is_empty() {
+            base = base.key(&record.key);
+        }
+        if let Some(partition) = record.partition {
+            base = base.partition(partition);
+        }
+        match producer.send(base) {
+            Ok(()) => return Ok(()),
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                producer.poll(Duration::from_millis(10))
+            }
+            Err((error, _)) => return Err(error.into()),
+        }
+    }
+}
+
+struct Sending;
+
+impl ClientContext for Sending {
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(%error, reason, "kafka transaction");
+    }
+}
+
+impl ProducerContext<NoCustomPartitioner> for Sending {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &rdkafka::producer::DeliveryResult<'_>, (): ()) {}
+}

@@ -1,0 +1,72 @@
+//! What the group tells a consumer. A callback can reach neither the sink nor return an error, so it only takes note.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::client::ClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::types::RDKafkaRespErr;
+use tracing::{debug, error};
+
+/// A change of assignment that the source has not answered yet.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Change {
+    Assigned(Vec<i32>),
+    Revoked,
+}
+
+#[derive(Default)]
+pub(crate) struct Rebalance {
+    change: Mutex<Option<Change>>,
+    closing: AtomicBool,
+}
+
+impl Rebalance {
+    pub(crate) fn take(&self) -> Option<Change> {
+        self.lock().take()
+    }
+
+    pub(crate) fn is_pending(&self) -> bool {
+        self.lock().is_some()
+    }
+
+    /// From now on an assignment is answered at once with "none": nobody will come to answer it.
+    pub(crate) fn close(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Option<Change>> {
+        self.change.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Rebalance {
+    fn error(&self, error: KafkaError, reason: &str) {
+        debug!(%error, reason, "kafka consumer");
+    }
+}
+
+impl ConsumerContext for Rebalance {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, event: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
+        let assigned = event == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        if assigned && !self.closing.load(Ordering::Acquire) {
+            let ids = partitions.elements().iter().map(|element| element.partition()).collect();
+            *self.lock() = Some(Change::Assigned(ids));
+            return; // the source answers with `assign` once the sink has said where to resume
+        }
+        if !assigned {
+            *self.lock() = Some(Change::Revoked);
+        }
+        if let Err(error) = consumer.unassign() {
+            error!(%error, "cannot give up the assignment");
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, _: &TopicPartitionList) {
+        if let Err(error) = result {
+            debug!(%error, "the witness was not noted in Kafka");
+        }
+    }
+}

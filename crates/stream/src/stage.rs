@@ -1,0 +1,90 @@
+//! The loop: poll, handle, dead-letter, commit. And the one recovery.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tracing::{info, warn};
+
+use crate::dead::DeadLetters;
+use crate::meter::Meter;
+use crate::source::{Assignment, Source};
+use crate::{Batch, BatchLimits, Error, Kafka, Result, Sink, Work};
+
+/// A topic, a function and a place.
+pub struct Stage<S, H> {
+    name: String,
+    source: Source,
+    handler: H,
+    dead: DeadLetters,
+    sink: S,
+    meter: Meter,
+}
+
+impl<S, H> Stage<S, H>
+where
+    S: Sink,
+    H: FnMut(&mut Batch<'_>) -> anyhow::Result<S::Output>,
+{
+    /// Joins the consumer group of `name` on `topic`. A missing server or topic is a fatal error that says what to do.
+    pub fn open(kafka: &Kafka, name: &str, topic: &str, sink: S, handler: H) -> Result<Self> {
+        let source = Source::open(kafka, name, topic)?;
+        let dead = DeadLetters::open(kafka, name, topic)?;
+        Ok(Self { name: name.to_owned(), source, handler, dead, sink, meter: Meter::new(name) })
+    }
+
+    /// Sets how much one commit carries.
+    pub fn limits(mut self, limits: &BatchLimits) -> Self {
+        self.source.limits = limits.clone();
+        self
+    }
+
+    /// The partitions that this stage owns, for whoever works beside it.
+    pub fn assignment(&self) -> Assignment {
+        self.source.assignment()
+    }
+
+    /// Runs until `running` says no, which it is asked between two steps, with what stands in the way (if anything).
+    pub fn run(mut self, running: impl Fn(Option<&str>) -> bool) -> Result<()> {
+        let mut trouble: Option<String> = None;
+        while running(trouble.as_deref()) {
+            match self.step() {
+                Ok(whole) => trouble = trouble.filter(|_| !whole),
+                Err(error @ Error::Fatal { .. }) => return Err(error),
+                Err(error) => {
+                    warn!(stage = self.name, %error, "recovering");
+                    self.meter.recovered(&error);
+                    trouble = Some(error.to_string());
+                    self.source.restart()?;
+                }
+            }
+        }
+        info!(stage = self.name, "stopped");
+        Ok(())
+    }
+
+    /// One step of the hot path; true while nothing waits to be resumed. An error drops the step's work, and nothing is retried in place.
+    fn step(&mut self) -> Result<bool> {
+        let mut parts = Vec::new();
+        for mut batch in self.source.poll(&mut self.sink)? {
+            let output = handle(&mut self.handler, &mut batch)?;
+            self.dead.send(&batch)?; // acknowledged before the position moves past it
+            self.meter.handled(&batch);
+            parts.push(batch.finish(output));
+        }
+        if !parts.is_empty() {
+            self.sink.commit(Work { owner: self.source.owner(), parts })?;
+            self.source.stored::<S>()?;
+        }
+        self.meter.stepped();
+        Ok(self.source.is_whole())
+    }
+}
+
+/// Calls the handler; the record that makes it panic becomes a reject, and the batch runs again without it.
+fn handle<O>(handler: &mut impl FnMut(&mut Batch<'_>) -> anyhow::Result<O>, batch: &mut Batch<'_>) -> Result<O> {
+    loop {
+        match catch_unwind(AssertUnwindSafe(|| handler(batch))) {
+            Ok(output) => return Ok(output?),
+            Err(_) => batch.refuse_panicked()?,
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Where the partitions of a topic begin and end.
+
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
+
+use crate::kafka::Quiet;
+use crate::{Error, Kafka, Result};
+
+/// Asks the brokers for partitions and their offsets. The ends are those of the log itself, as a `read_uncommitted`
+/// client sees them: records of open transactions count. Calls block for at most ten seconds.
+pub struct Watermarks {
+    consumer: BaseConsumer<Quiet>,
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Watermarks {
+    pub fn open(kafka: &Kafka) -> Result<Self> {
+        let mut settings = kafka.consumer("watermarks")?;
+        settings.set("isolation.level", "read_uncommitted");
+        Ok(Self { consumer: settings.create_with_context(Quiet)? })
+    }
+
+    /// The partitions of a topic, in order. A topic that does not exist is a fatal error that says how to make it.
+    pub fn partitions(&self, topic: &str) -> Result<Vec<i32>> {
+        partitions(&self.consumer, topic)
+    }
+
+    /// Each partition of a topic with its first offset and its end, the offset that the next record will get.
+    pub fn ends(&self, topic: &str) -> Result<Vec<(i32, i64, i64)>> {
+        self.forget_events();
+        let partitions = self.partitions(topic)?;
+        let first = offsets(&self.consumer, topic, &partitions, Place::Beginning)?;
+        let end = offsets(&self.consumer, topic, &partitions, Place::End)?;
+        Ok(first.into_iter().zip(end).map(|((partition, first), (_, end))| (partition, first, end)).collect())
+    }
+
+    /// What the client reports about its connections would otherwise pile up for as long as it lives.
+    fn forget_events(&self) {
+        while self.consumer.poll(Duration::ZERO).is_some() {}
+    }
+}
+
+pub(crate) fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<i32>> {
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    if let Some(error) = found.and_then(|found| found.error()) {
+        return match RDKafkaErrorCode::from(error) {
+            RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => Err(missing(topic)),
+            other => Err(KafkaError::MetadataFetch(other).into()),
+        };
+    }
+    let mut partitions: Vec<i32> =
+        found.map(|found| found.partitions().iter().map(|partition| partition.id()).collect()).unwrap_or_default();
+    if partitions.is_empty() {
+        return Err(missing(topic));
+    }
+    partitions.sort_unstable();
+    Ok(partitions)
+}
+
+/// The offset that stands at a place in each partition, in the order asked: its beginning, its end, or the first record
+/// at or after a time in milliseconds (the end where there is none).
+pub(crate) fn offsets(
+    consumer: &BaseConsumer<Quiet>,
+    topic: &str,
+    partitions: &[i32],
+    place: Place,
+) -> Result<Vec<(i32, i64)>> {
+    if partitions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut asked = TopicPartitionList::with_capacity(partitions.len());
+    for &partition in partitions {
+        asked.add_partition_offset(topic, partition, place)?;
+    }
+    let answered = consumer.offsets_for_times(asked, PATIENCE)?;
+    let mut found = Vec::with_capacity(partitions.len());
+    let mut after_the_last = Vec::new();
+    for element in answered.elements() {
+        element.error()?;
+        match element.offset() {
+            Place::Offset(offset) => found.push((element.partition(), offset)),
+            Place::End if place != Place::End => after_the_last.push(element.partition()),
+            other => {
+                return Err(Error::transient(format!(
+                    "{topic}/{}: no answer for {place:?}: {other:?}",
+                    element.partition()
+                )));
+            }
+        }
+    }
+    if !after_the_last.is_empty() {
+        found.extend(offsets(consumer, topic, &after_the_last, Place::End)?);
+    }
+    found.sort_unstable_by_key(|(partition, _)| partitions.iter().position(|asked| asked == partition));
+    Ok(found)
+}
+
+fn missing(topic: &str) -> Error {
+    Error::configuration(format!("topic {topic} does not exist: make it with `attributary topics apply`"))
+}
