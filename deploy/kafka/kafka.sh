@@ -19,8 +19,8 @@ usage:
       --node-id N --voters "1@HOST:PORT,2@HOST:PORT,..."
                                     one of several nodes; the ports are the controllers'
       --set KEY=VALUE               any broker setting, may be repeated
-  kafka.sh wait --port PORT [--host 127.0.0.1] [--timeout 60]
-      Returns when the broker answers a request.
+  kafka.sh wait --port PORT [--host 127.0.0.1] [--timeout 60] [--pid PID]
+      Returns when the broker answers a request; fails at once when process PID has ended.
 
 environment:
   ATTRIBUTARY_CACHE    where the jars are kept (~/.cache/attributary)
@@ -82,9 +82,10 @@ download() (
 
   say "fetching Kafka (about 45 MB, once)"
   partial=$(mktemp -d "$target.partial.XXXXXX")
-  trap 'rm -rf "$partial"' EXIT
-  mvn --batch-mode --quiet -Dstyle.color=never --file "$here/pom.xml" \
-    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$partial" 1>&2 || exit 1
+  trap 'rm -rf "$partial" "$partial.log"' EXIT
+  mvn --batch-mode --quiet --file "$here/pom.xml" \
+    dependency:copy-dependencies -DincludeScope=runtime -DoutputDirectory="$partial" >"$partial.log" 2>&1 ||
+    { tail -n 20 "$partial.log" >&2; exit 1; }
   chmod 755 "$partial"
   mv -T "$partial" "$target" 2>/dev/null || [[ -d $target ]]
 )
@@ -222,13 +223,14 @@ answers() {
 }
 
 wait_for() {
-  local port='' host=127.0.0.1 timeout=60
+  local port='' host=127.0.0.1 timeout=60 pid=''
   while [[ $# -gt 0 ]]; do
     [[ $# -ge 2 ]] || die 2 "$1 needs a value"
     case $1 in
       --port) port=$2 ;;
       --host) host=$2 ;;
       --timeout) timeout=$2 ;;
+      --pid) pid=$2 ;;
       *) die 2 "unknown option $1 (see kafka.sh --help)" ;;
     esac
     shift 2
@@ -236,6 +238,7 @@ wait_for() {
   [[ -n $port ]] || die 2 "wait needs --port"
   local deadline=$((SECONDS + timeout))
   until answers "$host" "$port"; do
+    [[ -z $pid ]] || kill -0 "$pid" 2>/dev/null || die 1 "Kafka (process $pid) ended before it answered at $host:$port"
     [[ $SECONDS -lt $deadline ]] || die 1 "no Kafka answers at $host:$port after $timeout s"
     sleep 0.1
   done

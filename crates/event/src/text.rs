@@ -23,7 +23,7 @@ pub struct EventId<'a>(Cow<'a, str>);
 
 /// Refuses what no name may hold: controls, and the marks that reverse how a line reads.
 pub(crate) fn check_characters(text: &str) -> Result<(), Refusal> {
-    if !text.bytes().any(|byte| byte < 0x20 || byte >= 0x7f) {
+    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
         return Ok(());
     }
     let forbidden = |c: char| {
