@@ -1,0 +1,34 @@
+//! What the end-to-end tests share: records that are produced, and questions that are asked until the answer is right.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use stream::{Delivery, Outgoing, Producer};
+use testkit::{Suite, eventually_within};
+
+/// Produces records to a topic and waits until Kafka has them all.
+pub fn produce(producer: &Producer, records: Vec<Outgoing>) {
+    for delivery in producer.send_blocking(records) {
+        assert!(matches!(delivery, Delivery::Stored { .. }), "{delivery:?}");
+    }
+}
+
+/// Totals of a metric by one dimension, over all apps and the days of the samples.
+pub fn totals(suite: &Suite, reports: &str, metric: &str, dimension: &str) -> BTreeMap<String, i64> {
+    let days = "from=2026-11-01&to=2027-11-30";
+    let path = format!("/v1/stats?{days}&granularity=total&metrics={metric}&group_by={dimension}");
+    let answer = suite.ask(reports, &path);
+    let row = |row: &Value| (row[dimension].as_str().unwrap().to_owned(), row[metric].as_i64().unwrap());
+    answer["rows"].as_array().unwrap().iter().map(row).collect()
+}
+
+/// Waits until the totals are exactly these, and then checks that they stay so.
+pub fn expect_totals(suite: &Suite, (metric, dimension): (&str, &str), expected: &BTreeMap<String, i64>) {
+    eventually_within(Duration::from_secs(120), "the totals are right", || {
+        let found = totals(suite, "reports", metric, dimension);
+        if found == *expected { Ok(()) } else { Err(format!("expected {expected:?}, found {found:?}")) }
+    });
+}

@@ -28,7 +28,7 @@ impl DeadLetters {
     pub(crate) fn open(kafka: &Kafka, name: &str, topic: &str) -> Result<Self> {
         Ok(Self {
             topic: dead_topic(topic),
-            service: name.to_owned(),
+            service: name.split('.').next().unwrap_or(name).to_owned(),
             producer: Producer::open(kafka, &format!("{name}.dead"))?,
         })
     }

@@ -34,6 +34,7 @@ mod publisher;
 
 pub mod admin;
 pub mod tail;
+mod memory;
 mod watermarks;
 
 mod error;
@@ -46,6 +47,7 @@ pub use dead::{
     dead_topic,
 };
 pub use error::{Error, Result, exit_code};
+pub use memory::MemoryBroker;
 pub use kafka::{BatchLimits, Kafka};
 pub use outgoing::Outgoing;
 pub use position::{Offset, Owner, Part, Partition, Standing, Work};

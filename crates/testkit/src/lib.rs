@@ -1,0 +1,29 @@
+//! For tests alone: real servers and real services as processes, each test with its own, and batches without any server.
+//!
+//! ```
+//! let records = [br#"{"n":1}"#.as_slice(), b"not json"];
+//! let mut batch = testkit::batch("numbers", 0, records);
+//! assert_eq!(batch.decode::<serde_json::Value>().count(), 1);
+//! ```
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+pub mod sample;
+
+mod memory;
+pub use memory::batch;
+
+mod wait;
+pub use wait::{eventually, eventually_within};
+
+mod process;
+pub use process::{Process, free_port, repository};
+
+mod servers;
+pub use servers::{Kafka, Redis};
+
+mod suite;
+pub use suite::Suite;
+
+mod receiver;
+pub use receiver::{Hit, Receiver};

@@ -1,0 +1,148 @@
+//! The whole suite on a real Kafka and Redis: services as processes of their own, any number of replicas.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::process::{Process, free_port, repository};
+use crate::servers::{Kafka, Redis};
+use crate::eventually;
+
+/// Kafka, Redis, the topics, and the services that a test starts. Everything is gone when it is dropped.
+pub struct Suite {
+    pub services: BTreeMap<String, Replica>,
+    pub kafka: Kafka,
+    pub redis: Redis,
+    environment: Vec<(String, String)>,
+    folder: TempDir,
+}
+
+/// One replica of a service.
+pub struct Replica {
+    pub process: Process,
+    pub http: u16,
+    pub admin: u16,
+}
+
+impl Suite {
+    /// Starts the servers and applies the topics with four partitions.
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let redis = Redis::start(folder.path().to_owned());
+        let kafka = Kafka::start(folder.path().to_owned());
+        let environment = vec![
+            ("ATTRIBUTARY__KAFKA__BROKERS".to_owned(), kafka.brokers()),
+            ("ATTRIBUTARY__REDIS__URL".to_owned(), redis.url()),
+            ("ATTRIBUTARY__INGEST__OPEN".to_owned(), "true".to_owned()),
+            ("ATTRIBUTARY__POSTBACKS__ALLOW_NETWORKS".to_owned(), "[\"127.0.0.0/8\"]".to_owned()),
+            ("ATTRIBUTARY__POSTBACKS__ALLOW_HTTP".to_owned(), "true".to_owned()),
+        ];
+        let suite = Self { services: BTreeMap::new(), kafka, redis, environment, folder };
+        let topics = repository().join("deploy/topics.toml");
+        suite.cli(&["topics", "apply", "--partitions", "4", "--file", topics.to_str().unwrap()]);
+        suite
+    }
+
+    /// Sets a key for the services that start from now on.
+    pub fn set(&mut self, key: &str, value: &str) {
+        let name = format!("ATTRIBUTARY__{}", key.to_ascii_uppercase().replace('.', "__"));
+        self.environment.push((name, value.to_owned()));
+    }
+
+    /// Writes the rules of the postbacks that start from now on.
+    pub fn rules(&mut self, rules: &str) -> PathBuf {
+        let path = self.folder.path().join("rules.toml");
+        std::fs::write(&path, rules).unwrap();
+        self.set("postbacks.rules", path.to_str().unwrap());
+        path
+    }
+
+    /// Starts a replica such as `reports` or `reports-2`, and waits until it is ready.
+    pub fn run(&mut self, name: &str) {
+        self.launch(name);
+        self.ready(name);
+    }
+
+    /// Starts a replica and does not wait.
+    pub fn launch(&mut self, name: &str) {
+        let service = name.split('-').next().unwrap().to_owned();
+        let (http, admin) = (free_port(), free_port());
+        let environment = self.environment.clone();
+        let process = Process::start(name, self.folder.path(), move || {
+            let mut command = Command::new(binary(&service));
+            command.envs(environment.iter().cloned()).env("ATTRIBUTARY__ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
+            if matches!(service.as_str(), "ingest" | "reports") {
+                command.env("ATTRIBUTARY__HTTP__LISTEN", format!("127.0.0.1:{http}"));
+            }
+            command
+        });
+        self.services.insert(name.to_owned(), Replica { process, http, admin });
+    }
+
+    /// Waits until a replica says that it is ready.
+    pub fn ready(&self, name: &str) {
+        let admin = self.services[name].admin;
+        eventually(&format!("{name} is ready"), || get(admin, "/readyz").map(drop));
+    }
+
+    pub fn service(&mut self, name: &str) -> &mut Process {
+        &mut self.services.get_mut(name).unwrap().process
+    }
+
+    /// Where a service's public door is.
+    pub fn url(&self, name: &str) -> String {
+        format!("http://127.0.0.1:{}", self.services[name].http)
+    }
+
+    /// Asks the public door of a service.
+    pub fn ask(&self, name: &str, path: &str) -> serde_json::Value {
+        let body = eventually(&format!("{name} answers {path}"), || get(self.services[name].http, path));
+        serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+    }
+
+    /// A folder for the test's own files.
+    pub fn folder(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+
+    /// Runs the CLI against this suite; it must succeed.
+    pub fn cli(&self, arguments: &[&str]) -> String {
+        let output = self.cli_command(arguments).output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert!(output.status.success(), "attributary {arguments:?}: {}\n{out}\n{err}", output.status);
+        out.into_owned()
+    }
+
+    /// The CLI, set up for this suite.
+    pub fn cli_command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(binary("attributary"));
+        command.args(arguments).envs(self.environment.iter().cloned());
+        command
+    }
+
+    pub fn environment(&self) -> Vec<(String, String)> {
+        self.environment.clone()
+    }
+}
+
+/// A binary of the workspace, built before the tests run.
+fn binary(name: &str) -> PathBuf {
+    let path = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join(name);
+    assert!(path.exists(), "{} is not built: run the tests with `make test`, or `cargo build --workspace` first", path.display());
+    path
+}
+
+/// A GET without a client library; an answer other than 200 is an error.
+fn get(port: u16, path: &str) -> Result<String, String> {
+    let output = Command::new("curl")
+        .args(["-sS", "--max-time", "10", "-w", "\n%{http_code}", &format!("http://127.0.0.1:{port}{path}")])
+        .output()
+        .map_err(|error| error.to_string())?;
+    let answer = String::from_utf8_lossy(&output.stdout).into_owned();
+    match answer.rsplit_once('\n') {
+        Some((body, "200")) => Ok(body.to_owned()),
+        _ => Err(format!("{answer} {}", String::from_utf8_lossy(&output.stderr))),
+    }
+}
