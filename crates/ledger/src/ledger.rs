@@ -1,6 +1,6 @@
 //! The sink: one script per partition and commit.
 
-use stream::{Error, Offset, Part, Result, Sink, Standing, Work};
+use stream::{Error, Offset, Part, Partition, Result, Sink, Standing, Work};
 use tracing::warn;
 
 use crate::connection::{Connection, Redis};
@@ -59,6 +59,20 @@ impl Sink for Ledger {
             }
         }
         Ok(answers.into_iter().map(|(position, _)| Offset(position)).collect())
+    }
+
+    fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<()> {
+        let mut pipeline = redis::pipe();
+        for (partition, _) in positions {
+            pipeline.cmd("GET").arg(self.layout.position(partition.id));
+        }
+        let stored: Vec<Option<i64>> = self.connection.query(&pipeline)?;
+        for ((partition, position), stored) in positions.iter().zip(stored) {
+            if stored != Some(position.0) {
+                return Err(Error::Fenced(format!("{partition} is read up to {position}, but {stored:?} is stored")));
+            }
+        }
+        Ok(())
     }
 
     fn commit(&mut self, work: Work<'_, Effects>) -> Result<()> {

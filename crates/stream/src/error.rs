@@ -15,8 +15,8 @@ pub enum Error {
     #[error("fenced: {0}")]
     Fenced(String),
     /// Nothing can be done from here: the process ends with this exit code.
-    #[error("{source:#}")]
-    Fatal { exit_code: u8, source: anyhow::Error },
+    #[error("{cause:#}")]
+    Fatal { exit_code: u8, cause: anyhow::Error },
 }
 
 const FAILED: u8 = 1;
@@ -30,17 +30,17 @@ impl Error {
 
     /// A person must look before this can go on (exit 1).
     pub fn fatal(message: impl std::fmt::Display) -> Self {
-        Self::Fatal { exit_code: FAILED, source: anyhow!("{message}") }
+        Self::Fatal { exit_code: FAILED, cause: anyhow!("{message}") }
     }
 
     /// A server that is needed does not answer (exit 69).
     pub fn unreachable(message: impl std::fmt::Display) -> Self {
-        Self::Fatal { exit_code: UNREACHABLE, source: anyhow!("{message}") }
+        Self::Fatal { exit_code: UNREACHABLE, cause: anyhow!("{message}") }
     }
 
     /// The configuration, or what it points at, is wrong (exit 78).
     pub fn configuration(message: impl std::fmt::Display) -> Self {
-        Self::Fatal { exit_code: CONFIGURATION, source: anyhow!("{message}") }
+        Self::Fatal { exit_code: CONFIGURATION, cause: anyhow!("{message}") }
     }
 }
 

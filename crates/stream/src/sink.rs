@@ -1,6 +1,6 @@
 //! The place where outputs land.
 
-use crate::{Offset, Result, Standing, Work};
+use crate::{Offset, Partition, Result, Standing, Work};
 
 /// Stores outputs together with the position they came from: both, or neither.
 pub trait Sink: Send + 'static {
@@ -16,6 +16,12 @@ pub trait Sink: Send + 'static {
 
     /// Where each partition starts. Asked after every assignment and every failure, never inside a callback.
     fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>>;
+
+    /// Says `Fenced` where a position is not the stored one any more. Asked once a second, so that a store that lost its
+    /// newest writes is noticed on an idle partition too.
+    fn check(&mut self, _positions: &[(Partition, Offset)]) -> Result<()> {
+        Ok(())
+    }
 
     /// Stores each part and moves its position from `from` to `next`, or refuses it.
     fn commit(&mut self, work: Work<'_, Self::Output>) -> Result<()>;

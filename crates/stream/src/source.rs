@@ -19,6 +19,7 @@ use crate::{Batch, BatchLimits, Error, Kafka, Message, Offset, Owner, Partition,
 /// How long Kafka may take to answer a question about offsets.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
+const CHECK_EVERY: Duration = Duration::from_secs(1);
 const WITNESS_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Source {
@@ -33,6 +34,7 @@ pub(crate) struct Source {
     resume_at: Option<Instant>,
     failures: u32,
     witnessed_at: Instant,
+    checked_at: Instant,
 }
 
 /// Which partitions a stage owns right now, for whoever works beside it.
@@ -80,6 +82,7 @@ impl Source {
             resume_at: None,
             failures: 0,
             witnessed_at: Instant::now(),
+            checked_at: Instant::now(),
         })
     }
 
@@ -120,6 +123,16 @@ impl Source {
         self.witnessed_at = Instant::now();
         let positions = self.positions.iter().map(|(&id, &position)| (id, KafkaOffset::Offset(position.0)));
         Ok(self.consumer.commit(&self.list(positions)?, CommitMode::Async)?)
+    }
+
+    /// The positions, once a second.
+    pub(crate) fn positions_to_check(&mut self) -> Option<Vec<(Partition, Offset)>> {
+        if self.checked_at.elapsed() < CHECK_EVERY {
+            return None;
+        }
+        self.checked_at = Instant::now();
+        let partition = |id| Partition { topic: self.topic.clone(), id };
+        Some(self.positions.iter().map(|(&id, &position)| (partition(id), position)).collect())
     }
 
     /// Whether every assigned partition is being read.

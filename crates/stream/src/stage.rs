@@ -74,6 +74,9 @@ where
             self.sink.commit(Work { owner: self.source.owner(), parts })?;
             self.source.stored::<S>()?;
         }
+        if let Some(positions) = self.source.positions_to_check() {
+            self.sink.check(&positions)?;
+        }
         self.meter.stepped();
         Ok(self.source.is_whole())
     }

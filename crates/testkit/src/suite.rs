@@ -6,16 +6,18 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::eventually;
 use crate::process::{Process, free_port, repository};
 use crate::servers::{Kafka, Redis};
-use crate::eventually;
 
 /// Kafka, Redis, the topics, and the services that a test starts. Everything is gone when it is dropped.
 pub struct Suite {
     pub services: BTreeMap<String, Replica>,
     pub kafka: Kafka,
     pub redis: Redis,
+    /// Variables for every program, and those for one service alone.
     environment: Vec<(String, String)>,
+    settings: Vec<(String, String, String)>,
     folder: TempDir,
 }
 
@@ -35,27 +37,27 @@ impl Suite {
         let environment = vec![
             ("ATTRIBUTARY__KAFKA__BROKERS".to_owned(), kafka.brokers()),
             ("ATTRIBUTARY__REDIS__URL".to_owned(), redis.url()),
-            ("ATTRIBUTARY__INGEST__OPEN".to_owned(), "true".to_owned()),
-            ("ATTRIBUTARY__POSTBACKS__ALLOW_NETWORKS".to_owned(), "[\"127.0.0.0/8\"]".to_owned()),
-            ("ATTRIBUTARY__POSTBACKS__ALLOW_HTTP".to_owned(), "true".to_owned()),
         ];
-        let suite = Self { services: BTreeMap::new(), kafka, redis, environment, folder };
+        let mut suite = Self { services: BTreeMap::new(), kafka, redis, environment, settings: Vec::new(), folder };
+        suite.set("ingest", "ingest.open", "true");
+        suite.set("postbacks", "postbacks.allow_networks", "[\"127.0.0.0/8\"]");
+        suite.set("postbacks", "postbacks.allow_http", "true");
         let topics = repository().join("deploy/topics.toml");
         suite.cli(&["topics", "apply", "--partitions", "4", "--file", topics.to_str().unwrap()]);
         suite
     }
 
-    /// Sets a key for the services that start from now on.
-    pub fn set(&mut self, key: &str, value: &str) {
+    /// Sets a key for the replicas of a service that start from now on.
+    pub fn set(&mut self, service: &str, key: &str, value: &str) {
         let name = format!("ATTRIBUTARY__{}", key.to_ascii_uppercase().replace('.', "__"));
-        self.environment.push((name, value.to_owned()));
+        self.settings.push((service.to_owned(), name, value.to_owned()));
     }
 
     /// Writes the rules of the postbacks that start from now on.
     pub fn rules(&mut self, rules: &str) -> PathBuf {
         let path = self.folder.path().join("rules.toml");
         std::fs::write(&path, rules).unwrap();
-        self.set("postbacks.rules", path.to_str().unwrap());
+        self.set("postbacks", "postbacks.rules", path.to_str().unwrap());
         path
     }
 
@@ -69,7 +71,12 @@ impl Suite {
     pub fn launch(&mut self, name: &str) {
         let service = name.split('-').next().unwrap().to_owned();
         let (http, admin) = (free_port(), free_port());
-        let environment = self.environment.clone();
+        let settings = self
+            .settings
+            .iter()
+            .filter(|(of, ..)| *of == service)
+            .map(|(_, name, value)| (name.clone(), value.clone()));
+        let environment: Vec<_> = self.environment.iter().cloned().chain(settings).collect();
         let process = Process::start(name, self.folder.path(), move || {
             let mut command = Command::new(binary(&service));
             command.envs(environment.iter().cloned()).env("ATTRIBUTARY__ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
@@ -121,16 +128,16 @@ impl Suite {
         command.args(arguments).envs(self.environment.iter().cloned());
         command
     }
-
-    pub fn environment(&self) -> Vec<(String, String)> {
-        self.environment.clone()
-    }
 }
 
 /// A binary of the workspace, built before the tests run.
 fn binary(name: &str) -> PathBuf {
     let path = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join(name);
-    assert!(path.exists(), "{} is not built: run the tests with `make test`, or `cargo build --workspace` first", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: run the tests with `make test`, or `cargo build --workspace` first",
+        path.display()
+    );
     path
 }
 

@@ -1,0 +1,57 @@
+# Every target installs what it needs (on Debian and Ubuntu by apt; elsewhere it prints the line to run).
+
+SHELL := bash
+CACHE := $(or $(ATTRIBUTARY_CACHE),$(HOME)/.cache/attributary)
+DENY := $(CACHE)/tools/bin/cargo-deny
+CARGO := cargo
+NEED := deploy/need.sh
+
+.PHONY: help demo test check fmt lint deny e2e bench compose-test docs-check clean
+
+help: ## Lists the targets.
+	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
+
+demo: ## Kafka, Redis, every service and a traffic simulator, with a live view. Ctrl-C leaves nothing behind. ARGS=... for options.
+	@$(NEED) build cargo java maven redis-server
+	@deploy/kafka/kafka.sh fetch >/dev/null
+	@$(CARGO) build --release --locked --bins
+	@target/release/attributary demo $(ARGS)
+
+test: check deny e2e ## Everything: lint, unit and property tests, and the end-to-end tests on a real Kafka and Redis.
+
+check: lint ## The part that needs neither Java nor servers.
+	$(CARGO) test --workspace --locked --exclude e2e --exclude ledger --exclude bench
+
+lint:
+	@$(NEED) build cargo
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+fmt: ## Formats the code.
+	$(CARGO) fmt --all
+
+deny: $(DENY) ## Licences, sources, and the arrows of the design: who may use which crate.
+	$(CARGO) metadata --locked --format-version 1 >/dev/null
+	$(DENY) check --hide-inclusion-graph bans licenses sources
+
+$(DENY):
+	@$(NEED) build cargo
+	$(CARGO) install cargo-deny --locked --root $(CACHE)/tools
+
+e2e: ## The end-to-end tests on a real Kafka and Redis, with kill -9.
+	@$(NEED) build cargo java maven redis-server kcat curl python-kafka
+	@deploy/kafka/kafka.sh fetch >/dev/null
+	$(CARGO) build --workspace --bins --locked
+	$(CARGO) test -p ledger -p e2e --locked -- --test-threads=1
+
+bench: ## reports beside bare librdkafka on the same topic, in one run.
+	@$(NEED) build cargo java maven redis-server
+	@deploy/kafka/kafka.sh fetch >/dev/null
+	$(CARGO) build --release --locked -p reports -p attributary -p bench
+	target/release/bench $(ARGS)
+
+compose-test: ## docker compose up for real, simulate and verify against it.
+	deploy/compose-test.sh
+
+clean: ## Removes what was built here.
+	$(CARGO) clean
