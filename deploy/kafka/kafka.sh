@@ -90,12 +90,14 @@ download() (
   mv -T "$partial" "$target" 2>/dev/null || [[ -d $target ]]
 )
 
+taken() { (exec 3<>"/dev/tcp/$1/$2") 2>/dev/null; }
+
 # A port below the range from which the system takes outgoing ones.
 free_port() {
   local port
   for _ in {1..50}; do
     port=$((20000 + RANDOM % 12000))
-    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+    if ! taken 127.0.0.1 "$port"; then
       printf '%s\n' "$port"
       return
     fi
@@ -124,6 +126,8 @@ serve() {
   done
   [[ -n $dir ]] || die 2 "serve needs --dir"
   [[ -n $port ]] || die 2 "serve needs --port"
+  # Kafka itself finds out seconds later, and until then whoever waits for it would talk to the other one.
+  if taken "$host" "$port"; then die 1 "port $port of $host is taken"; fi
   require_java
   local jars
   jars=$(fetch)
@@ -242,6 +246,8 @@ wait_for() {
     [[ $SECONDS -lt $deadline ]] || die 1 "no Kafka answers at $host:$port after $timeout s"
     sleep 0.1
   done
+  # The answer may have come from somebody else's.
+  [[ -z $pid ]] || kill -0 "$pid" 2>/dev/null || die 1 "Kafka (process $pid) ended, and another answers at $host:$port"
 }
 
 main() {

@@ -35,7 +35,7 @@ pub struct Shell {
 /// Configuration comes from defaults, a file, ATTRIBUTARY__SECTION__KEY in the environment, and --set, in this order.
 #[derive(Parser)]
 struct Flags {
-    /// The configuration file; /etc/attributary/<service>.toml is read if it is there.
+    /// The configuration file; /etc/attributary/config/<service>.toml is read if it is there.
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Sets one key, such as kafka.brokers=127.0.0.1:9092.
@@ -85,7 +85,7 @@ where
 fn configure<C: Default + Serialize + DeserializeOwned>(shell: &Shell, flags: &Flags) -> Result<Option<(Settings, C)>> {
     let mut layers = Layers::of_defaults(&C::default())?;
     layers.add_defaults(&Settings::with_admin_port(shell.admin_port))?;
-    let usual = format!("/etc/attributary/{}.toml", shell.name);
+    let usual = format!("/etc/attributary/config/{}.toml", shell.name);
     layers.add_file(flags.config.as_deref(), Path::new(&usual))?;
     layers.add_environment(std::env::vars())?;
     for pair in &flags.set {

@@ -109,6 +109,13 @@ impl Suite {
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
     }
 
+    /// How many records the stages of a replica took in.
+    pub fn records_of(&self, name: &str) -> u64 {
+        let metrics = eventually("metrics", || get(self.services[name].admin, "/metrics"));
+        let lines = metrics.lines().filter(|line| line.starts_with("attributary_records_total"));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+    }
+
     /// A folder for the test's own files.
     pub fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
