@@ -30,7 +30,7 @@ fn a_million_records_of_a_foreign_client_are_counted_and_the_broken_ones_kept() 
     suite.run("reports");
     let mut kcat = Command::new("kcat")
         .args(["-P", "-b", &suite.kafka.brokers(), "-t", "installs", "-K", "\t", "-z", "lz4"])
-        .args(["-X", "partitioner=murmur2_random,linger.ms=20"])
+        .args(["-X", "partitioner=murmur2_random", "-X", "queue.buffering.max.messages=1000000"])
         .stdin(Stdio::piped())
         .spawn()
         .unwrap();

@@ -70,6 +70,11 @@ impl<'poll> Batch<'poll> {
         self.messages.is_empty()
     }
 
+    /// The records as they are in the log, undecoded.
+    pub fn messages(&self) -> impl Iterator<Item = &Message<'poll>> {
+        self.messages.iter()
+    }
+
     /// When the newest record was appended, in milliseconds.
     pub fn last_appended_at(&self) -> Option<i64> {
         self.messages.iter().map(Message::timestamp).max()
@@ -205,7 +210,8 @@ impl Message<'_> {
         either!(self, message => message.headers().map(|headers| headers.iter().map(owned).collect()).unwrap_or_default())
     }
 
-    fn header(&self, name: &str) -> Option<&[u8]> {
+    /// The value of the first header of this name.
+    pub fn header(&self, name: &str) -> Option<&[u8]> {
         either!(self, message => message.headers()?.iter().find(|header| header.key == name)?.value)
     }
 }

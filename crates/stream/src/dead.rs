@@ -10,6 +10,10 @@ pub const HEADER_REASON: &str = "dead-reason";
 pub const HEADER_SERVICE: &str = "dead-service";
 pub const HEADER_VERSION: &str = "dead-version";
 
+/// Every header that a letter has beyond those of its original.
+pub(crate) const HEADERS: [&str; 7] =
+    [HEADER_TOPIC, HEADER_PARTITION, HEADER_OFFSET, HEADER_CODE, HEADER_REASON, HEADER_SERVICE, HEADER_VERSION];
+
 /// Longest reason that travels with a letter.
 const REASON_LIMIT: usize = 500;
 

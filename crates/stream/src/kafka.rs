@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
 use serde::{Deserialize, Serialize};
-use tracing::debug;
+use tracing::{debug, error, warn};
 
 use crate::{Error, Result};
 
@@ -110,6 +111,8 @@ impl Kafka {
             // Java's partitioner, so that every client of Kafka puts a device into the same partition.
             ("partitioner", "murmur2_random"),
             ("message.timeout.ms", "10000"),
+            // A dead letter is its original and the reason: what a topic allows, its broker says.
+            ("message.max.bytes", "2097152"),
             ("queue.buffering.max.kbytes", "131072"),
         ] {
             client.set(key, value);
@@ -153,10 +156,25 @@ pub(crate) fn require_topic(kafka: &Kafka, topic: &str, metadata: &Metadata) -> 
     )))
 }
 
+/// What librdkafka itself writes. Of connections that come and go the stage tells: it knows whether they matter.
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
+    use RDKafkaLogLevel::{Alert, Critical, Emerg, Error, Warning};
+    let is_connection = matches!(facility, "FAIL" | "ERROR");
+    match level {
+        Emerg | Alert | Critical => error!(facility, message, "kafka client"),
+        Error | Warning if !is_connection => warn!(facility, message, "kafka client"),
+        _ => debug!(facility, message, "kafka client"),
+    }
+}
+
 /// librdkafka repeats transport errors for every broker and second: what matters reaches the stage as an error of its own.
 pub(crate) struct Quiet;
 
 impl ClientContext for Quiet {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        log(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         debug!(%error, reason, "kafka client");
     }

@@ -23,6 +23,7 @@ mod batch;
 mod sink;
 mod source;
 
+mod assignment;
 mod position;
 mod rebalance;
 mod refused;
@@ -31,30 +32,32 @@ mod dead;
 mod outgoing;
 mod producer;
 mod publisher;
+mod redrive;
 
 pub mod admin;
-pub mod tail;
 mod memory;
+pub mod tail;
 mod watermarks;
 
 mod error;
 mod kafka;
 mod meter;
 
+pub use assignment::Assignment;
 pub use batch::{Batch, Message, Record};
 pub use dead::{
     HEADER_CODE, HEADER_OFFSET, HEADER_PARTITION, HEADER_REASON, HEADER_SERVICE, HEADER_TOPIC, HEADER_VERSION,
     dead_topic,
 };
 pub use error::{Error, Result, exit_code};
-pub use memory::MemoryBroker;
 pub use kafka::{BatchLimits, Kafka};
+pub use memory::MemoryBroker;
 pub use outgoing::Outgoing;
 pub use position::{Offset, Owner, Part, Partition, Standing, Work};
 pub use producer::{Delivery, Producer};
 pub use publisher::Publisher;
+pub use redrive::{redrive, redrive_topic};
 pub use sink::Sink;
-pub use source::Assignment;
 pub use stage::Stage;
 pub use tail::Tail;
 pub use watermarks::Watermarks;

@@ -43,6 +43,10 @@ impl Rebalance {
 }
 
 impl ClientContext for Rebalance {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        crate::kafka::log(level, facility, message);
+    }
+
     fn error(&self, error: KafkaError, reason: &str) {
         debug!(%error, reason, "kafka consumer");
     }

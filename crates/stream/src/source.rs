@@ -1,7 +1,7 @@
 //! One topic, read by one member of a consumer group, from where the sink says.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hashbrown::HashMap;
@@ -12,6 +12,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::{Message as _, Offset as KafkaOffset};
 use tracing::{debug, info};
 
+use crate::assignment::Assignment;
 use crate::kafka::require_topic;
 use crate::rebalance::{Change, Rebalance};
 use crate::{Batch, BatchLimits, Error, Kafka, Message, Offset, Owner, Partition, Result, Sink, Standing};
@@ -35,30 +36,6 @@ pub(crate) struct Source {
     failures: u32,
     witnessed_at: Instant,
     checked_at: Instant,
-}
-
-/// Which partitions a stage owns right now, for whoever works beside it.
-#[derive(Clone, Default)]
-pub struct Assignment(Arc<Mutex<(u64, Vec<i32>)>>);
-
-impl Assignment {
-    pub fn partitions(&self) -> Vec<i32> {
-        self.read(|(_, partitions)| partitions.clone())
-    }
-
-    /// Changes at every assignment and every recovery.
-    pub fn session(&self) -> u64 {
-        self.read(|(session, _)| *session)
-    }
-
-    fn read<T>(&self, read: impl FnOnce(&(u64, Vec<i32>)) -> T) -> T {
-        read(&self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn set(&self, partitions: Vec<i32>) {
-        let mut assignment = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *assignment = (assignment.0 + 1, partitions);
-    }
 }
 
 impl Source {
@@ -117,6 +94,7 @@ impl Source {
     /// only as a witness that the store should not be empty.
     pub(crate) fn stored<S: Sink>(&mut self) -> Result<()> {
         self.failures = 0;
+        self.assignment.moved_to(&self.positions);
         if !S::WITNESSED || self.witnessed_at.elapsed() < WITNESS_EVERY {
             return Ok(());
         }
@@ -176,6 +154,7 @@ impl Source {
         self.consumer.assign(&self.list(starts)?)?;
         self.assignment.set(partitions.clone()); // a new session: what was remembered before may never have been stored
         self.positions = partitions.into_iter().zip(positions).collect();
+        self.assignment.moved_to(&self.positions);
         self.resume_at = None;
         debug!(topic = %self.topic, positions = ?self.positions, "resumed");
         Ok(())

@@ -6,8 +6,8 @@ use tracing::{info, warn};
 
 use crate::dead::DeadLetters;
 use crate::meter::Meter;
-use crate::source::{Assignment, Source};
-use crate::{Batch, BatchLimits, Error, Kafka, Result, Sink, Work};
+use crate::source::Source;
+use crate::{Assignment, Batch, BatchLimits, Error, Kafka, Result, Sink, Work};
 
 /// A topic, a function and a place.
 pub struct Stage<S, H> {

@@ -19,15 +19,29 @@ pub struct Watermarks {
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Watermarks {
+    /// A missing server is a fatal error that says what to do.
     pub fn open(kafka: &Kafka) -> Result<Self> {
         let mut settings = kafka.consumer("watermarks")?;
         settings.set("isolation.level", "read_uncommitted");
-        Ok(Self { consumer: settings.create_with_context(Quiet)? })
+        let consumer: BaseConsumer<Quiet> = settings
+            .create_with_context(Quiet)
+            .map_err(|error| Error::configuration(format!("kafka.options: {error}")))?;
+        consumer.fetch_metadata(None, PATIENCE).map_err(|error| kafka.unreachable(&error))?;
+        Ok(Self { consumer })
     }
 
     /// The partitions of a topic, in order. A topic that does not exist is a fatal error that says how to make it.
     pub fn partitions(&self, topic: &str) -> Result<Vec<i32>> {
         partitions(&self.consumer, topic)
+    }
+
+    /// Whether a topic exists.
+    pub fn exists(&self, topic: &str) -> Result<bool> {
+        match self.partitions(topic) {
+            Ok(partitions) => Ok(!partitions.is_empty()),
+            Err(Error::Fatal { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Each partition of a topic with its first offset and its end, the offset that the next record will get.

@@ -1,6 +1,7 @@
 //! The HTTP doors: `/v1/stats`, `/v1/apps`, `/v1/health`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::{Query as Parameters, State};
@@ -15,18 +16,20 @@ use crate::export;
 use crate::query::{BadQuery, Query};
 use crate::tally::{APPS, AS_OF, NEWEST, counters_key};
 
-/// The ledgers of the three stages.
+/// The ledgers that are summed, each with its topic.
 #[derive(Clone)]
 pub(crate) struct Doors {
-    pub(crate) installs: Reader,
-    pub(crate) events: Reader,
-    pub(crate) activity: Reader,
+    readers: Arc<[(String, Reader)]>,
 }
 
 /// A question about all apps of a year would read this many keys.
 const MOST_KEYS: usize = 10_000;
 
 impl Doors {
+    pub(crate) fn new(readers: Vec<(String, Reader)>) -> Self {
+        Self { readers: readers.into() }
+    }
+
     pub(crate) fn router(self) -> Router {
         Router::new()
             .route("/v1/stats", get(stats))
@@ -36,13 +39,9 @@ impl Doors {
             .with_state(self)
     }
 
-    fn topics(&self) -> [(&'static str, &Reader); 3] {
-        [("installs", &self.installs), ("events", &self.events), ("activity", &self.activity)]
-    }
-
     async fn apps(&self) -> Result<BTreeSet<String>, Problem> {
         let mut apps = BTreeSet::new();
-        for (_, reader) in self.topics() {
+        for (_, reader) in self.readers.iter() {
             for seen in reader.fetch(&[Ask::Members(APPS.into())]).await? {
                 let members = seen.values.into_iter().flat_map(ledger::Value::members);
                 apps.extend(members.filter_map(|name| String::from_utf8(name).ok()));
@@ -92,7 +91,7 @@ async fn sum(
     let asks: Vec<Ask> = counters.chain([Ask::HGet(AS_OF.into(), NEWEST.into())]).collect();
     let mut answer = Answer::default();
     let mut as_of = BTreeMap::new();
-    for (topic, reader) in doors.topics() {
+    for (topic, reader) in doors.readers.iter() {
         let mut partitions = BTreeMap::new();
         for mut seen in reader.fetch(&asks).await? {
             let newest = seen.values.pop().and_then(ledger::Value::bytes);
@@ -103,7 +102,9 @@ async fn sum(
                 }
             }
         }
-        as_of.insert(topic.to_owned(), json!(partitions));
+        if !partitions.is_empty() {
+            as_of.insert(topic.clone(), json!(partitions));
+        }
     }
     Ok((answer, as_of))
 }

@@ -2,6 +2,8 @@
 
 mod config;
 
+mod counting;
+
 mod count;
 mod tally;
 
@@ -15,9 +17,8 @@ mod dimension;
 use std::process::ExitCode;
 
 use event::topic;
-use ledger::{Ledger, Reader};
+use ledger::Reader;
 use service::Shell;
-use stream::Stage;
 
 use crate::config::Config;
 use crate::doors::Doors;
@@ -27,24 +28,21 @@ const SHELL: Shell =
 
 fn main() -> ExitCode {
     service::run(SHELL, |service, config: Config| {
+        let mut readers = Vec::new();
         for (name, topic, count) in [
             ("installs", topic::INSTALLS, count::installs as count::Handler),
             ("events", topic::EVENTS, count::events),
             ("activity", topic::ACTIVITY, count::touches),
         ] {
-            let config = config.clone();
-            service.stage(name, move |name, running| {
-                let ledger = Ledger::open(&config.redis, name, topic)?;
-                let stage = Stage::open(&config.kafka, name, topic, ledger, |batch| count(batch, &config.reports))?;
-                Ok(stage.limits(&config.batch).run(|trouble| running.turn(trouble))?)
-            });
+            let redriven = (format!("{name}-redrive"), stream::redrive_topic(topic, SHELL.name));
+            for (stage, topic) in [(name.to_owned(), topic.to_owned()), redriven] {
+                let ledger = format!("{}.{stage}", SHELL.name);
+                let reader = service.handle().block_on(Reader::open(&config.redis, &ledger, &topic))?;
+                readers.push((topic.clone(), reader));
+                let config = config.clone();
+                service.stage(&stage, move |name, running| counting::run(name, &topic, count, (&config, running)));
+            }
         }
-        let reader = |stage, topic| service.handle().block_on(Reader::open(&config.redis, stage, topic));
-        let doors = Doors {
-            installs: reader("reports.installs", topic::INSTALLS)?,
-            events: reader("reports.events", topic::EVENTS)?,
-            activity: reader("reports.activity", topic::ACTIVITY)?,
-        };
-        service.http(config.http.listen, doors.router())
+        service.http(config.http.listen, Doors::new(readers).router())
     })
 }
