@@ -6,14 +6,31 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::Value;
-use stream::{Delivery, Outgoing, Producer};
+use stream::tail::{Start, Stored, Until};
+use stream::{Delivery, Outgoing, Producer, Tail};
 use testkit::{Suite, eventually_within};
 
-/// Produces records to a topic and waits until Kafka has them all.
-pub fn produce(producer: &Producer, records: Vec<Outgoing>) {
-    for delivery in producer.send_blocking(records) {
-        assert!(matches!(delivery, Delivery::Stored { .. }), "{delivery:?}");
-    }
+/// Produces records and waits until Kafka has them all; answers where each stands, as `topic/partition/offset`.
+pub fn produce(producer: &Producer, records: Vec<Outgoing>) -> Vec<String> {
+    let topics: Vec<_> = records.iter().map(|record| record.topic.clone()).collect();
+    let place = |(topic, delivery): (_, Delivery)| match delivery {
+        Delivery::Stored { partition, offset } => format!("{topic}/{partition}/{offset}"),
+        other => panic!("{topic}: {other:?}"),
+    };
+    topics.into_iter().zip(producer.send_blocking(records)).map(place).collect()
+}
+
+/// Every record that a topic holds now.
+pub fn read(kafka: &stream::Kafka, topic: &str) -> Vec<Stored> {
+    let tail = Tail::open(kafka, topic, Start::Everything, Until::Ends).unwrap();
+    tail.records(Duration::from_secs(20)).map(Result::unwrap).collect()
+}
+
+/// The value of a record's header; it must have one, and only one, of this name.
+pub fn header(record: &Stored, name: &str) -> String {
+    let values: Vec<_> = record.headers.iter().filter(|(found, _)| found == name).collect();
+    assert_eq!(values.len(), 1, "{name} of {record:?}");
+    String::from_utf8(values[0].1.clone()).unwrap()
 }
 
 /// Totals of a metric by one dimension, over all apps and the days of the samples.
