@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
 use crate::admin::{self, Admin};
-use crate::exit::{self, bad_configuration};
+use crate::exit;
 use crate::health::Health;
 use crate::layers::Layers;
 use crate::service::Service;
@@ -39,8 +39,8 @@ struct Flags {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Sets one key, such as kafka.brokers=127.0.0.1:9092.
-    #[arg(long = "set", value_name = "KEY=VALUE")]
-    set: Vec<String>,
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = pair)]
+    set: Vec<(String, String)>,
     /// Prints each value with its origin, and ends.
     #[arg(long)]
     print_config: bool,
@@ -81,17 +81,14 @@ where
     }
 }
 
-/// Reads the layers. None: the flags asked for something else, and that is done.
+/// Reads the layers and starts the logs. None: the flags asked for something else, and that is done.
 fn configure<C: Default + Serialize + DeserializeOwned>(shell: &Shell, flags: &Flags) -> Result<Option<(Settings, C)>> {
     let mut layers = Layers::of_defaults(&C::default())?;
     layers.add_defaults(&Settings::with_admin_port(shell.admin_port))?;
     let usual = format!("/etc/attributary/config/{}.toml", shell.name);
     layers.add_file(flags.config.as_deref(), Path::new(&usual))?;
     layers.add_environment(std::env::vars())?;
-    for pair in &flags.set {
-        let (key, value) = pair.split_once('=').ok_or_else(|| {
-            bad_configuration(format!("--set {pair}: it must be KEY=VALUE, such as kafka.brokers=host:9092"))
-        })?;
+    for (key, value) in &flags.set {
         layers.set(key, value, "--set")?;
     }
     if flags.print_config {
@@ -103,11 +100,16 @@ fn configure<C: Default + Serialize + DeserializeOwned>(shell: &Shell, flags: &F
         return crate::probe::healthcheck(settings.admin.listen).map(|()| None);
     }
     let config = layers.rest()?;
+    telemetry::start_logs(&settings.log)?;
     Ok(Some((settings, config)))
 }
 
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("it must be KEY=VALUE, such as kafka.brokers=host:9092")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
 fn live(shell: Shell, settings: &Settings, start: impl FnOnce(&mut Service) -> Result<()>) -> Result<()> {
-    telemetry::start_logs(&settings.log)?;
     let metrics = telemetry::start_metrics()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("runtime")?;
     let (ended, mut endings) = mpsc::unbounded_channel();
@@ -123,27 +125,31 @@ fn live(shell: Shell, settings: &Settings, start: impl FnOnce(&mut Service) -> R
     info!(service = shell.name, version = shell.version, "starting");
     let admin = Admin { shell, health: service.health.clone(), metrics };
     service.serve("admin", settings.admin.listen, admin::router(admin))?;
-    start(&mut service)?;
+    let started = start(&mut service);
     let (shutdown, tasks) = (service.shutdown.clone(), service.tasks.clone());
     drop(service);
-    let outcome = runtime.block_on(wait(&mut endings, &shutdown, tasks, settings.shutdown.grace));
+    let outcome = runtime.block_on(wait(started, &mut endings, &shutdown, tasks, settings.shutdown.grace));
     // What is still stuck after the grace must not keep the process: nothing that is not stored counts as done.
     runtime.shutdown_background();
     outcome
 }
 
-/// Waits for a signal or the first error, then for everything to end.
+/// Waits for a signal or the first error, then for everything to end: stages may run when a later step of `start` fails.
 async fn wait(
+    started: Result<()>,
     endings: &mut mpsc::UnboundedReceiver<Result<()>>,
     shutdown: &CancellationToken,
     tasks: TaskTracker,
     grace: Duration,
 ) -> Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut outcome = tokio::select! {
-        _ = terminate.recv() => Ok(()),
-        _ = interrupt.recv() => Ok(()),
-        outcome = first_error(endings) => outcome,
+    let mut outcome = match started {
+        Err(error) => Err(error),
+        Ok(()) => tokio::select! {
+            _ = terminate.recv() => Ok(()),
+            _ = interrupt.recv() => Ok(()),
+            outcome = first_error(endings) => outcome,
+        },
     };
     info!("stopping");
     shutdown.cancel();

@@ -215,3 +215,6 @@ impl Message<'_> {
         either!(self, message => message.headers()?.iter().find(|header| header.key == name)?.value)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -203,3 +203,46 @@ fn is_connection(error: &KafkaError) -> bool {
         )
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Delivery, MemoryBroker, Outgoing, Producer, Watermarks};
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn fill(kafka: &Kafka, records: std::ops::Range<i32>) {
+        let records = records.map(|number| Outgoing::to("letters", number.to_string()).partition(number % 2).key("k"));
+        let deliveries = Producer::open(kafka, "tests").unwrap().send_blocking(records.collect());
+        assert!(deliveries.iter().all(|delivery| matches!(delivery, Delivery::Stored { .. })), "{deliveries:?}");
+    }
+
+    fn numbers(tail: Tail) -> Vec<i32> {
+        let text = |stored: Stored| String::from_utf8(stored.payload.unwrap()).unwrap().parse().unwrap();
+        let mut numbers: Vec<i32> = tail.records(PATIENCE).map(|stored| text(stored.unwrap())).collect();
+        numbers.sort_unstable();
+        numbers
+    }
+
+    #[test]
+    fn a_tail_reads_from_where_it_is_told_to_the_ends_as_they_were() {
+        let broker = MemoryBroker::start(&["letters".to_owned()], 2).unwrap();
+        let kafka = Kafka { brokers: broker.brokers(), ..Kafka::default() };
+        let open = |start| Tail::open(&kafka, "letters", start, Until::Ends).unwrap();
+        assert!(open(Start::Everything).is_done());
+
+        fill(&kafka, 0..10);
+        assert_eq!(Watermarks::open(&kafka).unwrap().ends("letters").unwrap(), [(0, 0, 5), (1, 0, 5)]);
+        let before = open(Start::Everything);
+        fill(&kafka, 10..20);
+        assert_eq!(numbers(before), (0..10).collect::<Vec<_>>());
+        assert_eq!(numbers(open(Start::First(vec![1]))), [1, 3, 5, 7, 9, 11, 13, 15, 17, 19]);
+        assert_eq!(numbers(open(Start::At(vec![(0, Offset(8)), (1, Offset(10))]))), [16, 18]);
+        assert!(open(Start::End(vec![0, 1])).is_done());
+
+        let mut following = Tail::open(&kafka, "letters", Start::End(vec![0, 1]), Until::Stopped).unwrap();
+        fill(&kafka, 20..21);
+        let stored = following.next(PATIENCE).unwrap().unwrap();
+        assert_eq!((stored.partition.to_string(), stored.offset, stored.key), ("letters/0".into(), Offset(10), Some(b"k".to_vec())));
+    }
+}

@@ -23,7 +23,7 @@ mod servers;
 pub use servers::{Kafka, Redis};
 
 mod suite;
-pub use suite::Suite;
+pub use suite::{Suite, binary};
 
 mod receiver;
 pub use receiver::{Hit, Receiver};

@@ -138,7 +138,7 @@ impl Suite {
 }
 
 /// A binary of the workspace, built before the tests run.
-fn binary(name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     let path = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join(name);
     assert!(
         path.exists(),
