@@ -60,7 +60,12 @@ impl Health {
         self.lock().iter().filter_map(trouble).collect()
     }
 
-    fn note(&self, stage: &str, trouble: Option<&str>) {
+    /// Forgets a stage that has no more to say.
+    pub(crate) fn forget(&self, stage: &str) {
+        self.lock().remove(stage);
+    }
+
+    pub(crate) fn note(&self, stage: &str, trouble: Option<&str>) {
         let mut stages = self.lock();
         match stages.get_mut(stage) {
             Some(pulse) => {

@@ -12,6 +12,24 @@ use crate::exit::bad_configuration;
 
 const PREFIX: &str = "ATTRIBUTARY__";
 
+/// The sections of all services. An environment is often shared: what is for another service is passed over, while a
+/// section that no service has is a mistake.
+const SUITE: [&str; 13] = [
+    "admin",
+    "apps",
+    "batch",
+    "dedupe",
+    "hold",
+    "http",
+    "ingest",
+    "kafka",
+    "log",
+    "postbacks",
+    "redis",
+    "reports",
+    "shutdown",
+];
+
 /// The merged configuration as a tree, and for each leaf (by dotted key) the layer that set it.
 #[derive(Debug, Default)]
 pub(crate) struct Layers {
@@ -55,6 +73,10 @@ impl Layers {
         for (name, value) in variables {
             let Some(path) = name.strip_prefix(PREFIX) else { continue };
             let key = path.to_ascii_lowercase().replace("__", ".");
+            let section = key.split('.').next().unwrap_or_default();
+            if SUITE.contains(&section) && !self.tree.contains_key(section) {
+                continue;
+            }
             match key.strip_suffix("_file") {
                 Some(secret) if !self.origins.contains_key(&key) => {
                     let text = std::fs::read_to_string(&value).with_context(|| format!("{name}={value}"));

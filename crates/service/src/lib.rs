@@ -30,6 +30,7 @@ mod service;
 mod admin;
 mod health;
 mod probe;
+mod signals;
 
 mod layers;
 mod print;

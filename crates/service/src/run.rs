@@ -8,7 +8,6 @@ use anyhow::{Context, Result};
 use clap::{Parser, Subcommand};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -20,7 +19,11 @@ use crate::health::Health;
 use crate::layers::Layers;
 use crate::service::Service;
 use crate::settings::{Log, Settings};
+use crate::signals::Signals;
 use crate::{print, telemetry};
+
+/// What `/readyz` says until everything is open.
+const STARTING: &str = "start";
 
 /// What the shell must know of the service it runs.
 #[derive(Clone)]
@@ -123,47 +126,48 @@ fn live(shell: Shell, settings: &Settings, start: impl FnOnce(&mut Service) -> R
         ended,
     };
     info!(service = shell.name, version = shell.version, "starting");
+    // A start may wait long for a server: a signal must end that well, too, and nobody may take it for ready.
+    let mut signals = runtime.block_on(async { Signals::listen() })?;
+    service.health.note(STARTING, Some("not everything is open"));
     let admin = Admin { shell, health: service.health.clone(), metrics };
     service.serve("admin", settings.admin.listen, admin::router(admin))?;
     let started = start(&mut service);
+    service.health.forget(STARTING);
     let (shutdown, tasks) = (service.shutdown.clone(), service.tasks.clone());
     drop(service);
-    let outcome = runtime.block_on(wait(started, &mut endings, &shutdown, tasks, settings.shutdown.grace));
+    let outcome = runtime.block_on(async {
+        let outcome = until_stopped(started, &mut signals, &mut endings).await;
+        info!("stopping");
+        shutdown.cancel();
+        finish(tasks, &mut signals, settings.shutdown.grace).await;
+        std::iter::from_fn(|| endings.try_recv().ok()).fold(outcome, Result::and)
+    });
     // What is still stuck after the grace must not keep the process: nothing that is not stored counts as done.
     runtime.shutdown_background();
     outcome
 }
 
-/// Waits for a signal or the first error, then for everything to end: stages may run when a later step of `start` fails.
-async fn wait(
+/// Waits for a signal or the first error. Stages may run when a later step of the start fails, and must end like any.
+async fn until_stopped(
     started: Result<()>,
+    signals: &mut Signals,
     endings: &mut mpsc::UnboundedReceiver<Result<()>>,
-    shutdown: &CancellationToken,
-    tasks: TaskTracker,
-    grace: Duration,
 ) -> Result<()> {
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut outcome = match started {
-        Err(error) => Err(error),
-        Ok(()) => tokio::select! {
-            _ = terminate.recv() => Ok(()),
-            _ = interrupt.recv() => Ok(()),
-            outcome = first_error(endings) => outcome,
-        },
-    };
-    info!("stopping");
-    shutdown.cancel();
+    started?;
+    tokio::select! {
+        () = signals.received() => Ok(()),
+        outcome = first_error(endings) => outcome,
+    }
+}
+
+/// Waits for everything to end, for as long as the grace or until a second signal.
+async fn finish(tasks: TaskTracker, signals: &mut Signals, grace: Duration) {
     tasks.close();
     tokio::select! {
         () = tasks.wait() => {}
         () = tokio::time::sleep(grace) => warn!(?grace, "some work did not end in time (shutdown.grace); it will be repeated"),
-        _ = terminate.recv() => warn!("second signal"),
-        _ = interrupt.recv() => warn!("second signal"),
+        () = signals.received() => warn!("second signal"),
     }
-    while let Ok(ending) = endings.try_recv() {
-        outcome = outcome.and(ending);
-    }
-    outcome
 }
 
 /// The first error, or the end of everything.

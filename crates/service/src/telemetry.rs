@@ -13,7 +13,10 @@ use crate::settings::{Format, Log};
 pub(crate) fn start_logs(log: &Log) -> Result<()> {
     let filter = EnvFilter::try_new(&log.level)
         .map_err(|error| bad_configuration(format!("log.level {:?}: {error}", log.level)))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let json = match log.format {
         Format::Auto => !std::io::stderr().is_terminal(),
         Format::Json => true,

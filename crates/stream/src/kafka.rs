@@ -93,7 +93,6 @@ impl Kafka {
             ("fetch.queue.backoff.ms", "5"),
             ("queued.max.messages.kbytes", "16384"),
             ("fetch.message.max.bytes", "4194304"),
-            ("fetch.wait.max.ms", "50"),
         ] {
             client.set(key, value);
         }

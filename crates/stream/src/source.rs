@@ -103,9 +103,9 @@ impl Source {
         Ok(self.consumer.commit(&self.list(positions)?, CommitMode::Async)?)
     }
 
-    /// The positions, once a second.
+    /// The positions, once a second and where there are any.
     pub(crate) fn positions_to_check(&mut self) -> Option<Vec<(Partition, Offset)>> {
-        if self.checked_at.elapsed() < CHECK_EVERY {
+        if self.positions.is_empty() || self.checked_at.elapsed() < CHECK_EVERY {
             return None;
         }
         self.checked_at = Instant::now();
@@ -113,9 +113,9 @@ impl Source {
         Some(self.positions.iter().map(|(&id, &position)| (partition(id), position)).collect())
     }
 
-    /// Whether every assigned partition is being read.
+    /// Whether the group has assigned partitions, and every one of them is being read.
     pub(crate) fn is_whole(&self) -> bool {
-        self.resume_at.is_none()
+        self.assignment.session() > 0 && self.resume_at.is_none()
     }
 
     /// Answers a change of assignment on the stage's own stack; heartbeats go on meanwhile.

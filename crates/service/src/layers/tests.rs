@@ -88,3 +88,10 @@ fn a_file_that_was_asked_for_must_be_there() {
     assert!(layers().add_file(Some(missing), missing).unwrap_err().to_string().contains("/nonexistent/sample.toml"));
     layers().add_file(None, missing).unwrap();
 }
+
+#[test]
+fn what_is_set_for_another_service_is_passed_over() {
+    let mut layers = layers();
+    layers.add_environment(environment(&[("ATTRIBUTARY__REDIS__URL", "redis://elsewhere")])).unwrap();
+    assert_eq!(layers.rest::<Sample>().unwrap(), Sample::default());
+}

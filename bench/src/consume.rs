@@ -1,0 +1,128 @@
+//! The floors: librdkafka with the settings of a stage, alone or with the parse of `reports`.
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use event::{Install, topic};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::RDKafkaErrorCode;
+use rdkafka::{ClientConfig, Message as _};
+use serde::{Deserialize, Serialize};
+
+/// What the bench tells a consumer that it starts.
+#[derive(Args)]
+pub(crate) struct Options {
+    #[arg(long)]
+    brokers: String,
+    #[arg(long)]
+    records: u64,
+    #[arg(long)]
+    read: Read,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Read {
+    Nothing,
+    Fields,
+}
+
+/// What a consumer saw.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Saw {
+    pub(crate) records: u64,
+    /// The sum of the event times in milliseconds: proof that each record was parsed.
+    pub(crate) times: Option<i128>,
+}
+
+/// The settings of a stage's consumer in `stream`: a floor with others would be another floor.
+const SETTINGS: [(&str, &str); 12] = [
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.offset.reset", "error"),
+    ("isolation.level", "read_committed"),
+    ("session.timeout.ms", "8000"),
+    ("heartbeat.interval.ms", "2500"),
+    ("max.poll.interval.ms", "300000"),
+    ("partition.assignment.strategy", "range"),
+    ("fetch.queue.backoff.ms", "5"),
+    ("queued.max.messages.kbytes", "16384"),
+    ("fetch.message.max.bytes", "4194304"),
+    ("fetch.wait.max.ms", "50"),
+];
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A client with the settings of a stage.
+pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", brokers).set("group.id", "bench");
+    for (key, value) in SETTINGS {
+        config.set(key, value);
+    }
+    config.create().context("making a consumer")
+}
+
+/// The end of each partition of `installs`.
+pub(crate) fn ends(consumer: &BaseConsumer) -> anyhow::Result<Vec<(i32, i64)>> {
+    let metadata = consumer.fetch_metadata(Some(topic::INSTALLS), PATIENCE)?;
+    let found = metadata.topics().first().context("Kafka knows no topic installs")?;
+    let end = |id| Ok((id, consumer.fetch_watermarks(topic::INSTALLS, id, PATIENCE)?.1));
+    found.partitions().iter().map(|partition| end(partition.id())).collect()
+}
+
+/// Reads the topic from its beginning, says what it saw, and waits to be measured.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let consumer = consumer(&options.brokers)?;
+    let mut partitions = TopicPartitionList::new();
+    for (id, _) in ends(&consumer)? {
+        partitions.add_partition_offset(topic::INSTALLS, id, Offset::Beginning)?;
+    }
+    consumer.assign(&partitions)?;
+    let saw = match options.read {
+        Read::Nothing => read_nothing(&consumer, options.records)?,
+        Read::Fields => read_fields(&consumer, options.records)?,
+    };
+    println!("{}", serde_json::to_string(&saw)?);
+    std::io::stdout().flush()?;
+    std::io::read_to_string(std::io::stdin())?;
+    Ok(())
+}
+
+fn read_nothing(consumer: &BaseConsumer, records: u64) -> anyhow::Result<Saw> {
+    let mut saw = Saw::default();
+    while saw.records < records {
+        match consumer.poll(PATIENCE) {
+            Some(Ok(_)) => saw.records += 1,
+            Some(Err(error)) => forgive(error)?,
+            None => anyhow::bail!("nothing arrives after {} records", saw.records),
+        }
+    }
+    Ok(saw)
+}
+
+fn read_fields(consumer: &BaseConsumer, records: u64) -> anyhow::Result<Saw> {
+    let mut saw = Saw { records: 0, times: Some(0) };
+    while saw.records < records {
+        match consumer.poll(PATIENCE) {
+            Some(Ok(message)) => {
+                let install: Install<'_> = serde_json::from_slice(message.payload().unwrap_or_default())?;
+                saw.times = saw.times.map(|times| times + i128::from(install.event_time.millis()));
+                saw.records += 1;
+            }
+            Some(Err(error)) => forgive(error)?,
+            None => anyhow::bail!("nothing arrives after {} records", saw.records),
+        }
+    }
+    Ok(saw)
+}
+
+/// Connections that come and go are librdkafka's own business.
+fn forgive(error: KafkaError) -> anyhow::Result<()> {
+    match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => Ok(()),
+        _ => Err(error.into()),
+    }
+}

@@ -1,0 +1,53 @@
+//! Measures what an event costs `reports`, beside bare librdkafka reading the same topic in the same run.
+
+mod rounds;
+
+mod consume;
+mod contender;
+
+mod load;
+mod record;
+mod truth;
+
+mod world;
+
+mod child;
+mod stop;
+
+mod results;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Loads a topic with seeded installs, lets each contender read it whole in turn, and compares CPU time per event.
+#[derive(Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    part: Option<Part>,
+    #[command(flatten)]
+    options: rounds::Options,
+}
+
+#[derive(Subcommand)]
+enum Part {
+    /// One bare consumer, as the bench starts it.
+    #[command(hide = true)]
+    Consume(consume::Options),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.part {
+        Some(Part::Consume(options)) => consume::run(&options),
+        None => rounds::run(&cli.options),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! What was produced, so that every round can be checked against it.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, ensure};
+use serde_json::Value;
+
+use crate::record::{APPS, Install, app_id};
+
+/// What the topic holds.
+#[derive(Default)]
+pub(crate) struct Truth {
+    pub(crate) records: u64,
+    pub(crate) bytes: u64,
+    /// The sum of the event times in milliseconds.
+    pub(crate) times: i128,
+    /// The end of each partition.
+    pub(crate) ends: Vec<(i32, i64)>,
+    /// By app, installs of each counter: hour, media source, campaign, country.
+    apps: [HashMap<[u8; 4], u64>; APPS],
+}
+
+/// By hour, media source, campaign and country: all that a day of one app is counted by in the bench.
+pub(crate) const GROUPS: [&str; 4] = ["hour", "media_source", "campaign", "country"];
+
+impl Truth {
+    /// The truth about a topic before it is loaded.
+    pub(crate) fn of_nothing(ends: Vec<(i32, i64)>) -> Self {
+        Self { ends, ..Self::default() }
+    }
+
+    pub(crate) fn count(&mut self, install: &Install, bytes: usize) {
+        self.records += 1;
+        self.bytes += bytes as u64;
+        self.times += i128::from(install.millis());
+        *self.apps[install.app].entry(install.counter()).or_default() += 1;
+    }
+
+    /// How many counters there are.
+    pub(crate) fn counters(&self) -> usize {
+        self.apps.iter().map(HashMap::len).sum()
+    }
+
+    /// Whether an answer of `/v1/stats` about one app, grouped by `GROUPS`, is right to the last counter.
+    pub(crate) fn check(&self, app: usize, answer: &Value) -> anyhow::Result<()> {
+        let counters = &self.apps[app];
+        let rows = answer["rows"].as_array().context("an answer has rows")?;
+        let mut found = HashMap::new();
+        for row in rows {
+            let words: Vec<&str> = GROUPS.iter().filter_map(|group| row[group].as_str()).collect();
+            found.insert(words, row["installs"].as_u64());
+        }
+        ensure!(
+            found.len() == counters.len(),
+            "wrong count: {} has {} counters, but {} were found",
+            app_id(app),
+            counters.len(),
+            found.len()
+        );
+        for (counter, &count) in counters {
+            let words = Install::words(*counter);
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            let seen = found.get(&words).copied().flatten();
+            ensure!(seen == Some(count), "wrong count: {} {words:?} is {count}, but {seen:?} was found", app_id(app));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,36 @@
+//! What may be worked on: which deliveries lie where, told to every lane at every tick.
+
+use std::collections::HashMap;
+
+use ledger::Queue;
+use stream::Assignment;
+
+/// The deliveries that one stage scheduled.
+pub(crate) struct Depot {
+    pub(crate) queue: Queue,
+    /// The partitions that this process owns.
+    pub(crate) assignment: Assignment,
+}
+
+/// One partition of a depot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Lot {
+    pub(super) depot: usize,
+    pub(super) partition: i32,
+}
+
+/// The default is closed: nothing may be worked on.
+#[derive(Debug, Default)]
+pub(super) struct Board {
+    /// The assignments that this was written for, depot by depot: in another session it is void.
+    pub(super) sessions: Vec<u64>,
+    pub(super) by_endpoint: HashMap<String, Vec<Lot>>,
+    /// Outcomes are known that were recorded since this moment, in milliseconds.
+    pub(super) knows_since: i64,
+}
+
+impl Board {
+    pub(super) fn is_open(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+}
