@@ -10,8 +10,17 @@ use crate::output::{Output, say, table};
 const KEPT: &str = "604800000";
 const DEAD_KEPT: &str = "2592000000";
 
+/// The services that read `<topic>.redrive.<service>`.
+const READERS: [&str; 1] = ["reports"];
+
 /// Moves the letters of a service that were not moved yet; only that service reads the topic they go to.
 pub(crate) fn run(kafka: &Kafka, (topic, service): (&str, &str), output: Output) -> anyhow::Result<()> {
+    if !READERS.contains(&service) {
+        bail!(stream::Error::configuration(format!(
+            "{service} does not read redriven letters; {} does. Send its events again through ingest, with new event ids",
+            READERS.join(", ")
+        )));
+    }
     let to = redrive_topic(topic, service);
     make_topics(kafka, topic, &to)?;
     // One name for all: a second redrive of the same letters fences the first instead of moving them twice.

@@ -103,7 +103,7 @@ async fn simulate(door: &Door, links: f64) -> Outcome {
         shares: Shares { duplicates: 0.1, late: 0.1, links },
         content: Content::Everything,
     };
-    let pace = Pace { rate: None, count: Some(300), batch: 40, in_flight: 4 };
+    let pace = Pace { rate: None, count: Some(150), batch: 40, in_flight: 4 };
     play(scenario, pace, Target::Http(doors), Watch { stop, ..Watch::default() }).await.unwrap()
 }
 

@@ -26,7 +26,7 @@ fn printed() -> BTreeSet<Row> {
     let mut rows = BTreeSet::new();
     for service in SERVICES {
         let mut command = Command::new(target.join(service));
-        std::env::vars_os().for_each(|(name, _)| drop(command.env_remove(name)));
+        command.env_clear();
         let output = command.arg("--config").arg(&empty).arg("--print-config").output().unwrap();
         assert!(output.status.success(), "{service}: {}", String::from_utf8_lossy(&output.stderr));
         for line in String::from_utf8(output.stdout).unwrap().lines() {

@@ -137,7 +137,11 @@ fn an_endpoint_that_was_down_gets_everything_once_and_the_others_never_notice() 
         let refused = receiver.hits("acme_ads").len();
         let others: Vec<usize> = MEDIA_SOURCES[1..].iter().map(|source| receiver.hits(source).len()).collect();
         let told = refused > 0 && expected(&truth)[1..] == others[..];
-        if told { Ok(()) } else { Err(format!("acme refused {refused}, the others got {others:?} of {:?}", expected(&truth))) }
+        if told {
+            Ok(())
+        } else {
+            Err(format!("acme refused {refused}, the others got {others:?} of {:?}", expected(&truth)))
+        }
     });
     receiver.answer("acme_ads", 200);
     verify(&suite, &truth);

@@ -81,3 +81,24 @@ fn pause(time: Duration) {
         std::thread::park_timeout(Duration::from_millis(20));
     }
 }
+
+#[test]
+fn a_redriven_letter_is_counted_once_by_the_service_that_refused_it() {
+    let mut suite = Suite::start();
+    suite.run("reports");
+    let producer = Producer::open(&suite.kafka.config(), "letters").unwrap();
+    let letter = |id: &str, service: &str| {
+        Outgoing::to("installs.dead", sample::install(id, "acme").to_string())
+            .key(id)
+            .header(stream::HEADER_SERVICE, service)
+            .header("trace", "kept")
+    };
+    produce(&producer, vec![letter("a", "reports"), letter("b", "postbacks"), letter("c", "reports")]);
+    for moved in ["2", "0"] {
+        let table = suite.cli(&["dead", "redrive", "installs", "--service", "reports"]);
+        assert!(table.contains(moved), "{moved} letters: {table}");
+        expect_totals(&suite, ("installs", "media_source"), &BTreeMap::from([("acme".to_owned(), 2)]));
+    }
+    let refused = suite.cli_command(&["dead", "redrive", "installs", "--service", "postbacks"]).output().unwrap();
+    assert_eq!(refused.status.code(), Some(78), "nobody would read them");
+}

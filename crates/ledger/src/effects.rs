@@ -1,5 +1,7 @@
 //! What a batch causes in Redis, gathered in memory first: one command a distinct counter, however many records raised it.
 
+use std::time::Duration;
+
 use hashbrown::HashMap;
 use hashbrown::hash_map::EntryRef;
 use redis::Cmd;
@@ -22,9 +24,15 @@ pub struct Scheduled<'a> {
 struct Slot {
     key: String,
     kind: Kind,
-    expire_at: Option<i64>,
+    expiry: Option<Expiry>,
     counters: HashMap<String, i64>,
     operations: Vec<Operation>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Expiry {
+    At(i64),
+    After(u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,10 +113,19 @@ impl Effects {
         self.operate(key, Kind::Ranking, Operation::new("rank", member, score.to_string().as_bytes()));
     }
 
-    /// Lets a key expire at this second; the latest asked for wins.
+    /// Lets a key expire at this second, a pure function of the event; the latest asked for wins.
     pub fn expire(&mut self, key: &str, at_seconds: i64) {
         if let Some(&slot) = self.by_key.get(key) {
-            self.slots[slot].expire_at = self.slots[slot].expire_at.max(Some(at_seconds));
+            let slot = &mut self.slots[slot];
+            slot.expiry = slot.expiry.max(Some(Expiry::At(at_seconds)));
+        }
+    }
+
+    /// Lets a key expire this long after it was last written, by Redis' own clock: for what guards against repetitions,
+    /// which must hold while old records are read again, too.
+    pub fn expire_after(&mut self, key: &str, time: Duration) {
+        if let Some(&slot) = self.by_key.get(key) {
+            self.slots[slot].expiry = Some(Expiry::After(time.as_secs()));
         }
     }
 
@@ -122,6 +139,11 @@ impl Effects {
             Operation::new("ranknx", id.as_bytes(), due_ms.to_string().as_bytes()),
         );
         self.insert("endpoints", endpoint.as_bytes());
+    }
+
+    /// Whether anything happens to this key.
+    pub fn holds(&self, key: &str) -> bool {
+        self.by_key.contains_key(key)
     }
 
     /// How many commands these effects are.
@@ -141,7 +163,11 @@ impl Effects {
     /// The operations, for ARGV of the script, in the order of the keys.
     pub(crate) fn arguments(&self, command: &mut Cmd) {
         for slot in &self.slots {
-            let expiry = slot.expire_at.map(|at| at.to_string()).unwrap_or_default();
+            let expiry = match slot.expiry {
+                Some(Expiry::At(seconds)) => seconds.to_string(),
+                Some(Expiry::After(seconds)) => format!("+{seconds}"),
+                None => String::new(),
+            };
             command.arg(slot.kind.letter()).arg(expiry).arg(slot.counters.len() + slot.operations.len());
             for (field, by) in &slot.counters {
                 command.arg("add").arg(field).arg(by);
@@ -164,7 +190,7 @@ impl Effects {
         }
         let slot = self.slots.len();
         let (counters, operations) = (HashMap::new(), Vec::new());
-        self.slots.push(Slot { key: key.to_owned(), kind, expire_at: None, counters, operations });
+        self.slots.push(Slot { key: key.to_owned(), kind, expiry: None, counters, operations });
         self.by_key.insert(key.to_owned(), slot);
         slot
     }

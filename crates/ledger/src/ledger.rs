@@ -62,6 +62,9 @@ impl Sink for Ledger {
     }
 
     fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<()> {
+        if positions.is_empty() {
+            return Ok(());
+        }
         let mut pipeline = redis::pipe();
         for (partition, _) in positions {
             pipeline.cmd("GET").arg(self.layout.position(partition.id));

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, Connection, RedisResult, Script};
 
-/// Applies a part. KEYS: position, then each key. ARGV: from, next, then for each key: type, expiry or '', number of
+/// Applies a part. KEYS: position, then each key. ARGV: from, next, then for each key: type, expiry (a second, '+' and seconds from now, or ''), number of
 /// operations, and each operation as three words.
 pub(crate) static APPLY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -48,7 +48,9 @@ for k = 2, #KEYS do
     apply[ARGV[at]](KEYS[k], ARGV[at + 1], ARGV[at + 2])
     at = at + 3
   end
-  if expiry ~= '' then
+  if string.sub(expiry, 1, 1) == '+' then
+    redis.call('EXPIRE', KEYS[k], string.sub(expiry, 2))
+  elseif expiry ~= '' then
     local ttl = redis.call('EXPIRETIME', KEYS[k])
     if ttl < tonumber(expiry) then redis.call('EXPIREAT', KEYS[k], expiry) end
   end

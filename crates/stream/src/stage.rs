@@ -83,7 +83,10 @@ where
 }
 
 /// Calls the handler; the record that makes it panic becomes a reject, and the batch runs again without it.
-pub(crate) fn handle<O>(handler: &mut impl FnMut(&mut Batch<'_>) -> anyhow::Result<O>, batch: &mut Batch<'_>) -> Result<O> {
+pub(crate) fn handle<O>(
+    handler: &mut impl FnMut(&mut Batch<'_>) -> anyhow::Result<O>,
+    batch: &mut Batch<'_>,
+) -> Result<O> {
     loop {
         match catch_unwind(AssertUnwindSafe(|| handler(batch))) {
             Ok(output) => return Ok(output?),

@@ -243,6 +243,9 @@ mod tests {
         let mut following = Tail::open(&kafka, "letters", Start::End(vec![0, 1]), Until::Stopped).unwrap();
         fill(&kafka, 20..21);
         let stored = following.next(PATIENCE).unwrap().unwrap();
-        assert_eq!((stored.partition.to_string(), stored.offset, stored.key), ("letters/0".into(), Offset(10), Some(b"k".to_vec())));
+        assert_eq!(
+            (stored.partition.to_string(), stored.offset, stored.key),
+            ("letters/0".into(), Offset(10), Some(b"k".to_vec()))
+        );
     }
 }

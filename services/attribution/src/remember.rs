@@ -21,7 +21,7 @@ pub(crate) enum Entry {
     /// A touch, under each of these keys, ordered by its time (milliseconds). It expires in the second given.
     Touch { keys: Vec<String>, member: Vec<u8>, time: i64, expires_at: i64 },
     /// The offset of an install, session or event, unless its id was seen before.
-    FirstSeen { key: String, offset: i64, expires_at: i64 },
+    FirstSeen { key: String, offset: i64, keep: Duration },
 }
 
 /// The index entries of a batch; `keep` is how long an event id is remembered.
@@ -44,8 +44,7 @@ pub(crate) fn entry(arrival: &Arrival<'_>, rules: &Rules, keep: Duration) -> any
         let (time, expires_at) = (touch.time.millis(), touch.expires_at());
         return Ok(Entry::Touch { keys: touch.keys(), member, time, expires_at });
     }
-    let expires_at = arrival.appended_at / 1000 + i64::try_from(keep.as_secs())?;
-    Ok(Entry::FirstSeen { key: keys::first_seen(&arrival.activity), offset: arrival.offset.0, expires_at })
+    Ok(Entry::FirstSeen { key: keys::first_seen(&arrival.activity), offset: arrival.offset.0, keep })
 }
 
 fn add(effects: &mut Effects, entry: &Entry) {
@@ -56,9 +55,9 @@ fn add(effects: &mut Effects, entry: &Entry) {
                 effects.expire(key, *expires_at);
             }
         }
-        Entry::FirstSeen { key, offset, expires_at } => {
+        Entry::FirstSeen { key, offset, keep } => {
             effects.set_first(key, offset.to_string().as_bytes());
-            effects.expire(key, *expires_at);
+            effects.expire_after(key, *keep);
         }
     }
 }
@@ -91,7 +90,11 @@ mod tests {
     fn an_event_id_is_remembered_with_its_offset_from_when_it_was_appended() {
         for kind in ["install", "session", "event"] {
             let found = entry_of(&activity(kind, "e", serde_json::json!({ "event_name": "n" })));
-            assert_eq!(found, Entry::FirstSeen { key: "e:game:e".into(), offset: 7, expires_at: 65 }, "{kind}");
+            assert_eq!(
+                found,
+                Entry::FirstSeen { key: "e:game:e".into(), offset: 7, keep: Duration::from_secs(60) },
+                "{kind}"
+            );
         }
     }
 

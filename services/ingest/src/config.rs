@@ -98,9 +98,9 @@ impl Config {
             Some(path) => HashKey::read(path)?,
             None if self.ingest.open => {
                 tracing::warn!(
-                    "no ingest.hash_key_file: address hashes hold for this process only, so run one replica"
+                    "ingest.open without ingest.hash_key_file: address hashes use a public key, for trying out only"
                 );
-                HashKey::random()
+                HashKey::PUBLIC
             }
             None => None.context("ingest.hash_key_file must name a file with 32 hex digits (openssl rand -hex 16)")?,
         };

@@ -8,7 +8,7 @@
 //! ```
 //! use ingest::{Addresses, Apps, Caller, Context, Framing, HashKey, Sender, UnknownFields, read};
 //!
-//! let addresses = Addresses { key: HashKey::random(), trusted_proxies: vec![], hosting_networks: vec![] };
+//! let addresses = Addresses { key: HashKey::PUBLIC, trusted_proxies: vec![], hosting_networks: vec![] };
 //! let sender = Sender { fingerprint: addresses.fingerprint([192, 0, 2, 1].into()), user_agent: None };
 //! let context = Context {
 //!     apps: &Apps::default(),

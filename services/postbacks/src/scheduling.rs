@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ledger::{Effects, Index, Ledger, Scheduled};
-use stream::{Batch, Offset, Record, Result, Sink, Standing, Work};
+use stream::{Batch, Offset, Partition, Record, Result, Sink, Standing, Work};
 use tokio::sync::watch;
 
 use crate::clock::now_ms;
@@ -60,6 +60,10 @@ impl Sink for Place {
         let rebuilding = self.index.fetch(&partitions, &[])?.into_iter().filter(|seen| seen.rebuilding_until.is_some());
         self.horizons.set(rebuilding.map(|seen| (seen.partition, horizon)).collect());
         Ok(positions)
+    }
+
+    fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<()> {
+        self.ledger.check(positions)
     }
 
     fn commit(&mut self, work: Work<'_, Effects>) -> Result<()> {

@@ -28,7 +28,7 @@ pub(crate) struct Reports {
     /// How long counters live after their day.
     #[serde(with = "humantime_serde")]
     pub(crate) keep: Duration,
-    /// How long the id of a click or impression is remembered after it was appended: a repetition within it counts once.
+    /// How long the id of a click or impression is remembered after it was counted: a repetition within it counts once.
     /// It must exceed the longest outage of this service that must not count a repetition twice.
     #[serde(with = "humantime_serde")]
     pub(crate) dedupe: Duration,

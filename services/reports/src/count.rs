@@ -45,7 +45,7 @@ pub(crate) fn events(batch: &mut Batch<'_>, settings: &Reports) -> anyhow::Resul
 /// Clicks and impressions; one that was sent again counts once.
 pub(crate) fn touches(batch: &mut Batch<'_>, settings: &Reports) -> anyhow::Result<Effects> {
     let mut tally = Tally::new(settings);
-    for Record { value: touch, appended_at, .. } in batch.decode::<Touch>() {
+    for Record { value: touch, .. } in batch.decode::<Touch>() {
         let metric = match touch.kind {
             Kind::Click => "clicks",
             Kind::Impression => "impressions",
@@ -63,7 +63,7 @@ pub(crate) fn touches(batch: &mut Batch<'_>, settings: &Reports) -> anyhow::Resu
             touch_type: TouchType::of(touch.kind),
             status: None,
         };
-        tally.add_once(touch.event_id.as_str(), appended_at, metric, &place);
+        tally.add_once(touch.event_id.as_str(), metric, &place);
     }
     Ok(tally.into_effects())
 }

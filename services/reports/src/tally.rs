@@ -27,12 +27,24 @@ pub(crate) struct Place<'a> {
 pub(crate) struct Tally<'a> {
     settings: &'a Reports,
     effects: Effects,
+    newest: Option<Time>,
+    /// The counter at hand. Both are written anew for each, into the same memory.
+    key: String,
     field: String,
 }
 
 /// The key of an app's counters of one day; those of test devices are kept apart.
 pub(crate) fn counters_key(app_id: &str, day: i64, test: bool) -> String {
-    format!("{}:{app_id}:{day}", if test { "t" } else { "c" })
+    let mut key = String::new();
+    write_key(&mut key, app_id, day, test);
+    key
+}
+
+fn write_key(key: &mut String, app_id: &str, day: i64, test: bool) {
+    key.push_str(if test { "t:" } else { "c:" });
+    key.push_str(app_id);
+    // Writing into a string cannot fail.
+    write!(key, ":{day}").unwrap_or_default();
 }
 
 pub(crate) const APPS: &str = "apps";
@@ -43,34 +55,43 @@ const DAY_SECONDS: i64 = 86_400;
 
 impl<'a> Tally<'a> {
     pub(crate) fn new(settings: &'a Reports) -> Self {
-        Self { settings, effects: Effects::default(), field: String::new() }
+        let (key, field) = (String::new(), String::new());
+        Self { settings, effects: Effects::default(), newest: None, key, field }
     }
 
     /// Raises a counter.
     pub(crate) fn add(&mut self, metric: &str, place: &Place<'_>, by: i64) {
-        let key = self.open(metric, place);
-        self.effects.add(&key, &self.field, by);
-        self.expire(&key, place);
+        let first = self.open(metric, place);
+        self.effects.add(&self.key, &self.field, by);
+        if first {
+            self.note(place);
+        }
     }
 
     /// Raises a counter by one, unless this event was counted already.
-    pub(crate) fn add_once(&mut self, event_id: &str, appended_at: i64, metric: &str, place: &Place<'_>) {
-        let key = self.open(metric, place);
+    pub(crate) fn add_once(&mut self, event_id: &str, metric: &str, place: &Place<'_>) {
+        let first = self.open(metric, place);
         // A repetition has the same event time, so it looks into the same set.
         let seen = format!("seen:{}", place.time.hour());
-        self.effects.add_once((&seen, event_id), &key, &self.field, 1);
-        self.effects.expire(&seen, appended_at / 1_000 + seconds(self.settings.dedupe));
-        self.expire(&key, place);
+        self.effects.add_once((&seen, event_id), &self.key, &self.field, 1);
+        self.effects.expire_after(&seen, self.settings.dedupe);
+        if first {
+            self.note(place);
+        }
     }
 
-    pub(crate) fn into_effects(self) -> Effects {
+    pub(crate) fn into_effects(mut self) -> Effects {
+        if let Some(newest) = self.newest {
+            self.effects.raise(AS_OF, NEWEST, newest.millis());
+        }
         self.effects
     }
 
-    /// Notes the app and the newest time, and leaves the counter's field in `self.field`.
-    fn open(&mut self, metric: &str, place: &Place<'_>) -> String {
-        self.effects.insert(APPS, place.app_id.as_str().as_bytes());
-        self.effects.raise(AS_OF, NEWEST, place.time.millis());
+    /// Leaves the counter in `self.key` and `self.field`. True: it is the first under its key.
+    fn open(&mut self, metric: &str, place: &Place<'_>) -> bool {
+        self.newest = self.newest.max(Some(place.time));
+        self.key.clear();
+        write_key(&mut self.key, place.app_id.as_str(), place.time.day(), place.test);
         self.field.clear();
         self.field.push_str(metric);
         let hour = place.time.hour().rem_euclid(24);
@@ -88,12 +109,15 @@ impl<'a> Tally<'a> {
             self.field.push(SEPARATOR);
             self.field.push_str(word);
         }
-        counters_key(place.app_id.as_str(), place.time.day(), place.test)
+        !self.effects.holds(&self.key)
     }
 
-    /// By the event's own day, never by the clock of whoever writes.
-    fn expire(&mut self, key: &str, place: &Place<'_>) {
-        self.effects.expire(key, (place.time.day() + 1) * DAY_SECONDS + seconds(self.settings.keep));
+    /// Notes what is the same for all counters under a key: the app, and when they expire, by the event's own day and
+    /// never by the clock of whoever writes.
+    fn note(&mut self, place: &Place<'_>) {
+        self.effects.insert(APPS, place.app_id.as_str().as_bytes());
+        let day_ends = (place.time.day() + 1) * DAY_SECONDS;
+        self.effects.expire(&self.key, day_ends + seconds(self.settings.keep));
     }
 }
 

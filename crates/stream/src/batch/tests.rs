@@ -35,7 +35,10 @@ fn what_does_not_decode_is_refused_and_the_rest_goes_on() {
 fn the_record_that_makes_a_handler_panic_is_refused_and_the_batch_runs_again() {
     let mut batch = batch(&["1", "2", "x", "3"]);
     let mut sum_without_two = |batch: &mut Batch<'_>| {
-        Ok(batch.decode::<i64>().map(|record| if record.value == 2 { panic!("two") } else { record.value }).sum::<i64>())
+        Ok(batch
+            .decode::<i64>()
+            .map(|record| if record.value == 2 { panic!("two") } else { record.value })
+            .sum::<i64>())
     };
     assert_eq!(crate::stage::handle(&mut sum_without_two, &mut batch).unwrap(), 4);
     let mut refused = refused(&batch);
