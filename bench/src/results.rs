@@ -43,6 +43,7 @@ struct Spread {
 const GOAL: f64 = 4.5;
 
 impl Results {
+    #[expect(clippy::disallowed_methods, reason = "results are dated")]
     pub(crate) fn new(options: &Options, truth: &Truth, pinned: bool, start: Costs) -> anyhow::Result<Self> {
         let Options { events, rounds, seed } = *options;
         Ok(Self {

@@ -1,6 +1,7 @@
 //! The oracle's least cases through the running pipeline: touches and installs in `activity`, decisions in `installs`,
 //! while `attribution` is killed.
 
+#![allow(clippy::disallowed_methods, reason = "a test is about now")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::collections::BTreeMap;

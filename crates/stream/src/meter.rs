@@ -35,6 +35,7 @@ impl Meter {
     }
 
     /// Ends a step: its work, if any, is stored.
+    #[expect(clippy::disallowed_methods, reason = "how far a stage is behind is a matter of now")]
     pub(crate) fn stepped(&mut self) {
         let Some(newest) = self.newest.take() else { return self.behind.set(0.0) };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());

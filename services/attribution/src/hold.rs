@@ -31,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const TROUBLE: Duration = Duration::from_secs(1);
 
 impl Clock {
+    #[expect(clippy::disallowed_methods, reason = "the hold is the one place in this service that waits for time")]
     pub(crate) fn system() -> Self {
         let now = || {
             let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -35,6 +35,7 @@ pub(crate) async fn post(
 }
 
 /// Everything before Kafka; what can be refused without the body is refused first.
+#[expect(clippy::disallowed_methods, reason = "a door notes the time of arrival")]
 async fn receive(doors: &Doors, parts: &Parts, body: Body) -> Result<Reading, Rejection> {
     if !doors.producer.has_room() {
         return Err(Rejection::new("overloaded", "Kafka takes events more slowly than they come; try again"));

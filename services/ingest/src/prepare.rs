@@ -115,6 +115,7 @@ fn stated_scope(named: &Named<'_, '_>) -> Result<Option<Scope>, Rejection> {
 }
 
 /// An id for an event that came without one.
+#[expect(clippy::disallowed_methods, reason = "a door names what came without a name")]
 fn default_id(named: &Named<'_, '_>) -> Result<Option<Box<RawValue>>, Rejection> {
     if named.has("event_id") {
         return Ok(None);
@@ -164,6 +165,7 @@ fn check_window(event_time: Time, arrival: Time) -> Result<(), Rejection> {
 }
 
 /// Adds what only the door knows. A server's own address and agent are never those of the device.
+#[expect(clippy::disallowed_methods, reason = "a door names what came without a name")]
 fn enrich<'a>(activity: &mut Activity<'a>, source: Source, context: Context<'a>) -> Result<(), Rejection> {
     activity.received_at = Some(context.arrival);
     activity.source = Some(source);

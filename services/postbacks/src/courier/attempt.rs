@@ -110,6 +110,7 @@ fn request(line: &Line, signer: Option<&Signer>, parcel: &Parcel<'_>, values: &V
 }
 
 /// The status decides; a body that never ends is cut, and changes nothing.
+#[expect(clippy::disallowed_methods, reason = "Retry-After may be a date")]
 async fn answered(mut response: Response, deadline: Instant) -> Tried {
     let status = response.status().as_u16();
     let asked = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
