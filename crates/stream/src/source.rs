@@ -19,6 +19,8 @@ use crate::{Batch, BatchLimits, Error, Kafka, Message, Offset, Owner, Partition,
 
 /// How long Kafka may take to answer a question about offsets.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// One step's records, whatever their number: what a step may hold in memory.
+const MOST_BYTES: usize = 64 << 20;
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 const WITNESS_EVERY: Duration = Duration::from_secs(1);
@@ -210,15 +212,15 @@ fn gather<'poll>(
 ) -> Result<Vec<Batch<'poll>>> {
     let deadline = Instant::now() + limits.max_wait;
     let mut batches: HashMap<i32, Batch<'poll>> = HashMap::new();
-    let mut records = 0;
-    while records < limits.max_records && !consumer.context().is_pending() {
+    let (mut records, mut bytes) = (0, 0);
+    while records < limits.max_records && bytes < MOST_BYTES && !consumer.context().is_pending() {
         match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
             Some(Ok(message)) => {
                 let id = message.partition();
                 let Some(&from) = positions.get(&id) else { continue }; // fetched before the last recovery
+                (records, bytes) = (records + 1, bytes + message.payload_len());
                 let start = || Batch::new(Partition { topic: topic.clone(), id }, session, from);
                 batches.entry(id).or_insert_with(start).push(Message::Borrowed(message));
-                records += 1;
             }
             Some(Err(error)) if is_transport(&error) => metrics::counter!("kafka_transport_errors_total").increment(1),
             Some(Err(error)) => return Err(error.into()),

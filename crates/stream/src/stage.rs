@@ -44,7 +44,7 @@ where
 
     /// Runs until `running` says no, which it is asked between two steps, with what stands in the way (if anything).
     pub fn run(mut self, running: impl Fn(Option<&str>) -> bool) -> Result<()> {
-        let mut trouble: Option<String> = None;
+        let mut trouble = Some("joining the consumer group".to_owned());
         while running(trouble.as_deref()) {
             match self.step() {
                 Ok(whole) => trouble = trouble.filter(|_| !whole),
@@ -61,7 +61,8 @@ where
         Ok(())
     }
 
-    /// One step of the hot path; true while nothing waits to be resumed. An error drops the step's work, and nothing is retried in place.
+    /// One step of the hot path; true while nothing waits to be resumed. An error drops the step's work: nothing is retried
+    /// in place.
     fn step(&mut self) -> Result<bool> {
         let mut parts = Vec::new();
         for mut batch in self.source.poll(&mut self.sink)? {
