@@ -36,7 +36,7 @@ deny: $(DENY) ## Licences, sources, and the arrows of the design: who may use wh
 
 $(DENY):
 	@$(NEED) build cargo
-	$(CARGO) install cargo-deny --locked --root $(CACHE)/tools
+	$(CARGO) install cargo-deny --version 0.20.2 --locked --root $(CACHE)/tools
 
 e2e: ## The end-to-end tests on a real Kafka and Redis, with kill -9.
 	@$(NEED) build cargo java maven redis-server kcat curl python-kafka
