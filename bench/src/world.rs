@@ -44,6 +44,8 @@ impl World {
         let mut command = on_core(servers, repository().join("deploy/kafka/kafka.sh"));
         command.args(["serve", "--port", &kafka_port.to_string(), "--controller-port", &controller_port.to_string()]);
         command.arg("--dir").arg(folder.path().join("kafka"));
+        // A broker that is killed leaves the libraries that it unpacked.
+        command.env("JAVA_TOOL_OPTIONS", format!("-Djava.io.tmpdir={}", folder.path().display()));
         let kafka = Child::start("kafka", command, folder.path())?;
 
         let mut world = Self { redis, kafka, redis_port, kafka_port, core, stop, folder };

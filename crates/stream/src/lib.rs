@@ -43,6 +43,9 @@ mod error;
 mod kafka;
 mod meter;
 
+#[cfg(test)]
+mod model;
+
 pub use assignment::Assignment;
 pub use batch::{Batch, Message, Record};
 pub use dead::{

@@ -28,7 +28,7 @@ impl Meter {
         }
     }
 
-    pub(crate) fn handled(&mut self, batch: &Batch<'_>) {
+    pub(crate) fn took(&mut self, batch: &Batch<'_>) {
         self.records.increment(batch.len() as u64);
         self.rejects.increment(batch.refused().len() as u64);
         self.newest = self.newest.max(batch.last_appended_at());

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 use crate::dead::DeadLetters;
 use crate::meter::Meter;
 use crate::source::Source;
-use crate::{Assignment, Batch, BatchLimits, Error, Kafka, Result, Sink, Work};
+use crate::{Assignment, Batch, BatchLimits, Error, Kafka, Part, Result, Sink, Work};
 
 /// A topic, a function and a place.
 pub struct Stage<S, H> {
@@ -64,13 +64,11 @@ where
     /// One step of the hot path; true while nothing waits to be resumed. An error drops the step's work: nothing is retried
     /// in place.
     fn step(&mut self) -> Result<bool> {
-        let mut parts = Vec::new();
-        for mut batch in self.source.poll(&mut self.sink)? {
-            let output = handle(&mut self.handler, &mut batch)?;
-            self.dead.send(&batch)?; // acknowledged before the position moves past it
-            self.meter.handled(&batch);
-            parts.push(batch.finish(output));
-        }
+        let batches = self.source.poll(&mut self.sink)?;
+        let parts = work(batches, &mut self.handler, |batch| {
+            self.meter.took(batch);
+            self.dead.send(batch)
+        })?;
         if !parts.is_empty() {
             self.sink.commit(Work { owner: self.source.owner(), parts })?;
             self.source.stored::<S>()?;
@@ -81,6 +79,21 @@ where
         self.meter.stepped();
         Ok(self.source.is_whole())
     }
+}
+
+/// What a step does between polling and committing.
+pub(crate) fn work<'poll, O>(
+    batches: Vec<Batch<'poll>>,
+    handler: &mut impl FnMut(&mut Batch<'_>) -> anyhow::Result<O>,
+    mut dead_letter: impl FnMut(&Batch<'poll>) -> Result<()>,
+) -> Result<Vec<Part<O>>> {
+    let mut parts = Vec::new();
+    for mut batch in batches {
+        let output = handle(handler, &mut batch)?;
+        dead_letter(&batch)?; // acknowledged before the position moves past it
+        parts.push(batch.finish(output));
+    }
+    Ok(parts)
 }
 
 /// Calls the handler; the record that makes it panic becomes a reject, and the batch runs again without it.
