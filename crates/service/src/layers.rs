@@ -89,12 +89,14 @@ impl Layers {
         Ok(())
     }
 
-    /// Sets one key from a word; where the default is not a string, the word is read as TOML.
+    /// Sets one key from a word; where the default is no string, the word is read as TOML.
     pub(crate) fn set(&mut self, key: &str, word: &str, origin: &str) -> Result<()> {
         let path: Vec<&str> = key.split('.').collect();
-        let is_text = matches!(self.at(&path), Some(Value::String(_) | Value::Null));
+        // Where nothing tells, a word stays what it is: 5.10 is no number to a setting of librdkafka.
+        let is_typed =
+            matches!(self.at(&path), Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)));
         let value = match toml::from_str::<Map<String, Value>>(&format!("value = {word}")) {
-            Ok(mut parsed) if !is_text => parsed.remove("value").unwrap_or_default(),
+            Ok(mut parsed) if is_typed => parsed.remove("value").unwrap_or_default(),
             _ => Value::String(word.to_owned()),
         };
         let tree =

@@ -8,7 +8,7 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::metadata::Metadata;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use tracing::{debug, error, warn};
 
 use crate::{Error, Result};
@@ -23,7 +23,8 @@ pub struct Kafka {
     pub group: Option<String>,
     /// Stands in the transactional id; host name and admin port if absent.
     pub instance: Option<String>,
-    /// Passed to librdkafka as it is: TLS, SASL, tuning.
+    /// Passed to librdkafka as it is: TLS, SASL, tuning. In the environment each dot is two underscores.
+    #[serde(deserialize_with = "flat")]
     pub options: BTreeMap<String, String>,
 }
 
@@ -166,6 +167,26 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, message: &str) {
     }
 }
 
+/// Takes `{"security": {"protocol": "SSL"}}` as `security.protocol`, which is how the environment spells it.
+fn flat<'de, D: Deserializer<'de>>(deserializer: D) -> std::result::Result<BTreeMap<String, String>, D::Error> {
+    fn flatten(prefix: &str, value: serde_json::Value, options: &mut BTreeMap<String, String>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (name, value) in fields {
+                    flatten(&format!("{prefix}.{name}"), value, options);
+                }
+            }
+            serde_json::Value::String(text) => drop(options.insert(prefix[1..].to_owned(), text)),
+            other => drop(options.insert(prefix[1..].to_owned(), other.to_string())),
+        }
+    }
+    let mut options = BTreeMap::new();
+    for (name, value) in BTreeMap::<String, serde_json::Value>::deserialize(deserializer)? {
+        flatten(&format!(".{name}"), value, &mut options);
+    }
+    Ok(options)
+}
+
 /// librdkafka repeats transport errors for every broker and second: what matters reaches the stage as an error of its own.
 pub(crate) struct Quiet;
 
@@ -180,3 +201,26 @@ impl ClientContext for Quiet {
 }
 
 impl rdkafka::consumer::ConsumerContext for Quiet {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_option_may_be_spelled_with_dots_or_nested() {
+        for text in
+            [r#"{"security.protocol":"SSL","linger.ms":7}"#, r#"{"security":{"protocol":"SSL"},"linger":{"ms":"7"}}"#]
+        {
+            let kafka: Kafka = serde_json::from_str(&format!(r#"{{"options":{text}}}"#)).unwrap();
+            let expected = [("linger.ms", "7"), ("security.protocol", "SSL")];
+            assert!(kafka.options.iter().map(|(key, value)| (key.as_str(), value.as_str())).eq(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_the_guarantee_rests_on_cannot_be_set() {
+        let options = BTreeMap::from([("acks".to_owned(), "1".to_owned())]);
+        let error = Kafka { options, ..Kafka::default() }.producer("test").unwrap_err().to_string();
+        assert!(error.contains("kafka.options.acks"), "{error}");
+    }
+}
