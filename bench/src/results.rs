@@ -142,7 +142,7 @@ impl Results {
         write!(
             page,
             "Made by `{command}` on {date}: {events} installs of {bytes_per_event} bytes of JSON, lz4, 4 partitions, \
-             {counters} distinct counters.\n{machine}. {versions}.\n\n{table}\n\n{verdict}\n\n{}\n{cores}\n",
+             {counters} distinct counters.\n{machine}. {versions}.\n\n{table}\n\n{verdict}\n\n{}\n- {cores}\n",
             METHOD
         )
         .unwrap_or_default();

@@ -25,8 +25,15 @@ pub(crate) struct Options {
 
 /// Measures, prints a table, and writes `bench/RESULTS.md` and `bench/results.json`.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let stop = Stop::listen()?;
+    let outcome = measure(options, stop.clone());
+    stop.check()?; // Ctrl-C reaches the servers too: what fails then is no news
+    outcome
+}
+
+fn measure(options: &Options, stop: Stop) -> anyhow::Result<()> {
     println!("starting Kafka and Redis");
-    let world = World::start(Stop::listen()?)?;
+    let world = World::start(stop)?;
     println!("measuring what a start costs");
     let ends = consume::ends(&consume::consumer(&world.brokers())?)?;
     let start = read_by_all(&world, &Truth::of_nothing(ends), 0)?;

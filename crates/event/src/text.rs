@@ -21,9 +21,14 @@ pub struct AppId<'a>(Cow<'a, str>);
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct EventId<'a>(Cow<'a, str>);
 
+/// Looks at every byte even after a wrong one: without an early exit the compiler takes many at a time.
+fn all_bytes(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |all, byte| all & allowed(byte))
+}
+
 /// Refuses what no name may hold: controls, and the marks that reverse how a line reads.
 pub(crate) fn check_characters(text: &str) -> Result<(), Refusal> {
-    if text.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+    if all_bytes(text, |byte| (0x20..0x7f).contains(&byte)) {
         return Ok(());
     }
     let forbidden = |c: char| {
@@ -123,7 +128,7 @@ impl<'a, const MAX: usize> Checked<'a> for Text<'a, MAX> {
 impl<'a> Checked<'a> for AppId<'a> {
     fn check(text: &str) -> Result<(), Refusal> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-        if text.is_empty() || text.len() > 150 || !text.bytes().all(allowed) {
+        if text.is_empty() || text.len() > 150 || !all_bytes(text, allowed) {
             return Err(Refusal::new(
                 "app_id_format",
                 format!("app_id must be 1 to 150 of [A-Za-z0-9._-], received {} bytes", text.len()),
@@ -136,7 +141,7 @@ impl<'a> Checked<'a> for AppId<'a> {
 impl<'a> Checked<'a> for EventId<'a> {
     fn check(text: &str) -> Result<(), Refusal> {
         let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-        if text.is_empty() || text.len() > 64 || !text.bytes().all(allowed) {
+        if text.is_empty() || text.len() > 64 || !all_bytes(text, allowed) {
             return Err(Refusal::new(
                 "event_id_format",
                 format!("event_id must be 1 to 64 of [A-Za-z0-9_-], received {} bytes", text.len()),

@@ -1,5 +1,6 @@
 //! The records of one partition that one poll brought, read in place.
 
+use std::collections::HashSet;
 use std::marker::PhantomData;
 
 use rdkafka::Message as _;
@@ -115,6 +116,12 @@ impl<'poll> Batch<'poll> {
         self.rejects.retain(|reject| reject.index != index);
         self.rejects.push(Reject { index, code: "handler_panicked".into(), reason: "the handler panicked".into() });
         Ok(())
+    }
+
+    /// Of each record, whether it was refused.
+    pub(crate) fn verdicts(&self) -> impl Iterator<Item = bool> {
+        let refused: HashSet<usize> = self.rejects.iter().map(|reject| reject.index).collect();
+        (0..self.messages.len()).map(move |index| refused.contains(&index))
     }
 
     pub(crate) fn refused(&self) -> impl ExactSizeIterator<Item = (&Message<'poll>, &Reject)> {

@@ -40,6 +40,7 @@ pub mod tail;
 mod watermarks;
 
 mod error;
+mod flood;
 mod kafka;
 mod meter;
 

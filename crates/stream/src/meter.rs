@@ -3,7 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use metrics::{Counter, Gauge, counter, gauge};
+use tracing::{error, info};
 
+use crate::flood::Flood;
 use crate::{Batch, Error};
 
 pub(crate) struct Meter {
@@ -12,6 +14,8 @@ pub(crate) struct Meter {
     rejects: Counter,
     commits: Counter,
     behind: Gauge,
+    alarm: Gauge,
+    flood: Flood,
     newest: Option<i64>,
 }
 
@@ -24,6 +28,8 @@ impl Meter {
             rejects: counter!("attributary_rejects_total", &label()),
             commits: counter!("attributary_commits_total", &label()),
             behind: gauge!("attributary_seconds_behind", &label()),
+            alarm: gauge!("attributary_reject_flood", &label()),
+            flood: Flood::default(),
             newest: None,
         }
     }
@@ -32,6 +38,19 @@ impl Meter {
         self.records.increment(batch.len() as u64);
         self.rejects.increment(batch.refused().len() as u64);
         self.newest = self.newest.max(batch.last_appended_at());
+        if batch.refused().len() > 0 || !self.flood.is_calm() {
+            self.watch_for_a_flood(batch);
+        }
+    }
+
+    fn watch_for_a_flood(&mut self, batch: &Batch<'_>) {
+        let Some(raised) = self.flood.observe(batch.verdicts()) else { return };
+        self.alarm.set(f64::from(u8::from(raised)));
+        if raised {
+            error!(stage = self.stage, "many records are refused: see them with `attributary dead ls`");
+        } else {
+            info!(stage = self.stage, "records are accepted again");
+        }
     }
 
     /// Ends a step: its work, if any, is stored.

@@ -21,6 +21,8 @@ use crate::{Batch, BatchLimits, Error, Kafka, Message, Offset, Owner, Partition,
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// One step's records, whatever their number: what a step may hold in memory.
 const MOST_BYTES: usize = 64 << 20;
+/// Records between two looks at the clock while they keep coming: a look costs as much as a tenth of a record.
+const LOOK_EVERY: usize = 64;
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 const WITNESS_EVERY: Duration = Duration::from_secs(1);
@@ -211,10 +213,14 @@ fn gather<'poll>(
     positions: &BTreeMap<i32, Offset>,
 ) -> Result<Vec<Batch<'poll>>> {
     let deadline = Instant::now() + limits.max_wait;
+    let mut patience = Duration::ZERO;
     let mut batches: HashMap<i32, Batch<'poll>> = HashMap::new();
     let (mut records, mut bytes) = (0, 0);
     while records < limits.max_records && bytes < MOST_BYTES && !consumer.context().is_pending() {
-        match consumer.poll(deadline.saturating_duration_since(Instant::now())) {
+        let polled = consumer.poll(patience);
+        patience = Duration::ZERO;
+        let idle = polled.is_none();
+        match polled {
             Some(Ok(message)) => {
                 let id = message.partition();
                 let Some(&from) = positions.get(&id) else { continue }; // fetched before the last recovery
@@ -226,8 +232,14 @@ fn gather<'poll>(
             Some(Err(error)) => return Err(error.into()),
             None => {}
         }
-        if Instant::now() >= deadline {
-            break;
+        if idle || records % LOOK_EVERY == 0 {
+            let remaining = deadline.saturating_duration_since(Instant::now());
+            if remaining.is_zero() {
+                break;
+            }
+            if idle {
+                patience = remaining;
+            }
         }
     }
     if consumer.context().is_pending() {
