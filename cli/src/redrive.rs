@@ -17,7 +17,7 @@ const READERS: [&str; 1] = ["reports"];
 pub(crate) fn run(kafka: &Kafka, (topic, service): (&str, &str), output: Output) -> anyhow::Result<()> {
     if !READERS.contains(&service) {
         bail!(stream::Error::configuration(format!(
-            "{service} does not read redriven letters; {} does. Send its events again through ingest, with new event ids",
+            "nothing reads redriven letters of {service}; {} does. Send its events again through ingest, with new event ids",
             READERS.join(", ")
         )));
     }

@@ -140,7 +140,7 @@ serve() {
     java
     # Kafka's data lives outside the heap; one collector thread leaves the cores to the services.
     -XX:+UseSerialGC -XX:+ExitOnOutOfMemoryError "-XX:ErrorFile=$dir/jvm-error.log"
-    -Xshare:auto -XX:-UsePerfData -Djava.awt.headless=true
+    -Xshare:auto -XX:-UsePerfData -Djava.awt.headless=true "-Djava.io.tmpdir=$dir"
     "-Dkafka.logs.dir=$dir" "-Dlog4j2.configurationFile=$here/log4j2.xml"
     -cp "$jars/*"
   )

@@ -49,18 +49,7 @@ pub(crate) fn picture(pulse: &Pulse, sight: &Sight) -> String {
 
 /// The table of media sources with what came of each, and what its network was told.
 pub(crate) fn sources(sight: &Sight) -> String {
-    let header = [
-        "media source",
-        "clicks",
-        "views",
-        "installs",
-        "conversion",
-        "events",
-        "revenue",
-        "told",
-        "attempts",
-        "failed",
-    ];
+    let header = ["media source", "clicks", "views", "installs", "rate", "events", "revenue", "told", "tries"];
     let rows = sight.sources.iter().map(|(name, counts)| {
         let network = sight.networks.get(name).cloned().unwrap_or_default();
         let touches = counts.clicks + counts.impressions;
@@ -79,10 +68,21 @@ pub(crate) fn sources(sight: &Sight) -> String {
             money(&counts.revenue),
             network.delivered().to_string(),
             network.attempts.to_string(),
-            network.turned_away.to_string(),
         ]
     });
     table(header, rows).to_string()
+}
+
+/// The first lines of a text that fit a terminal: what scrolls off would pile up above the picture.
+pub(crate) fn fit(text: &str, (rows, columns): (usize, usize)) -> String {
+    let mut left = rows;
+    let rows_of = |line: &&str| line.chars().count().div_ceil(columns.max(1)).max(1);
+    let fits = |line: &&str| {
+        let fits = rows_of(line) <= left;
+        left = left.saturating_sub(rows_of(line));
+        fits
+    };
+    text.lines().take_while(fits).collect::<Vec<_>>().join("\n")
 }
 
 fn behind(sight: &Sight) -> String {
@@ -116,6 +116,11 @@ mod tests {
             "  12s  700 stored, 60/s  installs 2 (acme_ads 2, organic 0)  delivered 0 in 0 attempts  \
              slowest stage 5.2 s behind (attribution.decide)"
         );
+    }
+
+    #[test]
+    fn only_what_fits_is_drawn() {
+        assert_eq!(fit("one\ntwelve chars\nthree\nfour", (4, 10)), "one\ntwelve chars\nthree");
     }
 
     #[test]

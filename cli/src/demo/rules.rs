@@ -13,8 +13,11 @@ const DAY_MS: i64 = 86_400_000;
 /// Rules that send everything to the demo's own receiver. Late installs count too, so they begin a day ago.
 pub(crate) fn file(receiver: SocketAddr, now: Time) -> String {
     let from = Time::from_trusted_millis(now.millis() - DAY_MS);
-    let mut file =
-        String::from("# Written by `attributary demo`: change it while the demo runs, the service reads it again.\n");
+    let mut file = String::from(
+        "# Written by `attributary demo`: change it while the demo runs, the service reads it again.\n\
+         # A rule holds for events whose own time is not before `from`, or before it was first loaded where it has none;\n\
+         # the traffic of the demo is up to a day old.\n",
+    );
     for source in &SOURCES {
         let name = source.name;
         let endpoint = format!(

@@ -51,7 +51,7 @@ pub(crate) async fn start_kafka(
         return memory_broker("there is no Java on this machine");
     }
     let script = deploy.join("kafka/kafka.sh");
-    say("getting Kafka: the first time, its jars are fetched");
+    say("getting Kafka (its jars are fetched the first time)");
     let fetched =
         Command::new(&script).arg("fetch").stdout(std::process::Stdio::null()).kill_on_drop(true).status().await?;
     if !fetched.success() {

@@ -11,7 +11,7 @@ use event::Time;
 use crate::clock::now;
 use crate::demo::DemoArgs;
 use crate::demo::child::Children;
-use crate::demo::frame::{Pulse, line, picture};
+use crate::demo::frame::{Pulse, fit, line, picture};
 use crate::demo::look::look;
 use crate::demo::summary;
 use crate::demo::world::World;
@@ -23,6 +23,7 @@ use crate::simulate::{
 
 const GIVE_UP: Duration = Duration::from_secs(60);
 const PLAIN_EVERY: u32 = 5;
+const YOUR_APP: &str = "com.example.yours";
 const CLEAR: &str = "\x1b[H\x1b[J";
 
 /// Plays traffic until a signal, the end of `--for`, or the end of a process that must not end.
@@ -45,7 +46,7 @@ pub(crate) async fn show(
     };
     let pace = Pace { rate: Some(args.rate), count: None, batch: 100, in_flight: 4 };
     let mut traffic = tokio::spawn(play(scenario, pace, Target::Http(doors), watch.clone()));
-    let invitation = invitation(world, &names);
+    let invitation = invitation(world);
     say(&invitation);
     let watched = view(args, (world, &names, Screen::of(output), &invitation), &watch, children).await;
     watch.stop.cancel();
@@ -82,7 +83,8 @@ async fn view(
         match screen {
             Screen::Terminal => {
                 let picture = picture(&pulse, &look(world, names).await);
-                print(&format!("{CLEAR}{picture}\n\n{invitation}\n\nCtrl-C ends it."))?;
+                let all = format!("Ctrl-C ends it.  {picture}\n\n{invitation}");
+                print(&format!("{CLEAR}{}", fit(&all, size())))?;
             }
             Screen::Plain if is_due => print(&line(&pulse, &look(world, names).await))?,
             Screen::Log if is_due => say(line(&pulse, &look(world, names).await)),
@@ -127,17 +129,24 @@ fn scenario(args: &DemoArgs, now: Time) -> Scenario {
     }
 }
 
-/// What to try while it runs.
-fn invitation(world: &World, apps: &[String]) -> String {
+/// Rows and columns that a picture may take.
+fn size() -> (usize, usize) {
+    match rustix::termios::tcgetwinsize(std::io::stdout()) {
+        Ok(size) if size.ws_row > 1 => (usize::from(size.ws_row) - 1, usize::from(size.ws_col)),
+        _ => (usize::MAX, usize::MAX),
+    }
+}
+
+/// What to try while it runs, with an app of its own: what is tried is not mistaken for the traffic.
+fn invitation(world: &World) -> String {
     let (ingest, reports) = (world.ingest.as_str(), world.reports.as_str());
-    let app = apps.first().map_or("com.example.game1", String::as_str);
     let mut lines = vec![
         "try:".to_owned(),
         format!("  curl '{reports}v1/stats?group_by=media_source&granularity=total'"),
         format!(
-            "  curl {ingest}v1/events -H 'content-type: application/json' -d '{{\"kind\":\"install\",\"app_id\":\"{app}\",\"install_id\":\"me-1\"}}'"
+            "  curl {ingest}v1/events -H 'content-type: application/json' -d '{{\"kind\":\"install\",\"app_id\":\"{YOUR_APP}\",\"install_id\":\"me-1\"}}'"
         ),
-        format!("  curl '{ingest}v1/click/{app}?pid=acme_ads&c=spring_sale&redirect=0'"),
+        format!("  curl '{ingest}v1/click/{YOUR_APP}?pid=acme_ads&c=spring_sale&redirect=0'"),
         format!("  kcat -b {} -C -t installs -o -3 -e -q", world.kafka),
         format!("  rules of postbacks: {}", world.rules.display()),
     ];

@@ -106,9 +106,9 @@ fn show(sight: &Sight, truth: &Truth, output: Output) -> anyhow::Result<()> {
     ))?;
     let repeated: u64 = sight.networks.values().map(|network| network.repeated).sum();
     print(&format!(
-        "told: {} of {} deliveries in {} attempts, {repeated} of them repeated",
+        "told: {} deliveries in {} attempts, {repeated} of them repeated; this traffic called for {}",
         sight.delivered(),
-        expected_deliveries(truth),
-        sight.attempts()
+        sight.attempts(),
+        expected_deliveries(truth)
     ))
 }

@@ -93,7 +93,10 @@ fn check_scheme(scheme: &str, guard: &Guard) -> Result<(), Refusal> {
     match scheme.to_ascii_lowercase().as_str() {
         "https" => Ok(()),
         "http" if guard.allows_http() => Ok(()),
-        "http" => Err(Refusal::new("url_scheme", "http is not allowed here; use https")),
+        "http" => Err(Refusal::new(
+            "url_scheme",
+            "http is not allowed here; use https, or allow it (postbacks.allow_http, --allow-http)",
+        )),
         _ => Err(Refusal::new("url_scheme", "only https is allowed")),
     }
 }
@@ -105,5 +108,10 @@ fn check_host(host: &Host<&str>, guard: &Guard) -> Result<(), Refusal> {
         Host::Ipv6(address) => guard.check((*address).into()),
         Host::Domain(name) => guard.check_name(name),
     };
-    checked.map_err(|blocked| Refusal::new("url_private", blocked.to_string()))
+    checked.map_err(|blocked| {
+        Refusal::new(
+            "url_private",
+            format!("{blocked}; allow its network if that is meant (postbacks.allow_networks, --allow-network)"),
+        )
+    })
 }
