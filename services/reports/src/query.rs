@@ -201,6 +201,23 @@ mod tests {
     }
 
     #[test]
+    fn every_code_is_explained() {
+        let docs = include_str!("../../../docs/questions.md");
+        for source in [include_str!("query.rs"), include_str!("doors.rs")] {
+            for call in source.split("bad(\"").skip(1).chain(source.split("StatusCode::").skip(1)) {
+                let Some(code) = call.split('"').find(|word| word.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+                else {
+                    continue;
+                };
+                assert!(
+                    code.is_empty() || docs.contains(&format!("| `{code}` |")),
+                    "{code} is not in docs/questions.md"
+                );
+            }
+        }
+    }
+
+    #[test]
     fn the_default_is_today_by_day_with_every_metric() {
         let query = parse(&[]).unwrap();
         assert_eq!((query.days, query.by_day, query.metrics.len()), (20_000..=20_000, true, METRICS.len()));
