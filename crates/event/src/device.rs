@@ -105,15 +105,6 @@ impl DeviceId<'_> {
     }
 }
 
-/// The field that carries the SHA-256 of an identifier, where there is one.
-pub fn sha256_field(field: &str) -> Option<&'static str> {
-    match field {
-        "idfa" => Some("idfa_sha256"),
-        "advertising_id" => Some("advertising_id_sha256"),
-        _ => None,
-    }
-}
-
 fn uuid_id<'de: 'a, 'a, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DeviceId<'a>>, D::Error> {
     device_id(deserializer, "a UUID", |text| uuid::Uuid::try_parse(text).is_ok())
 }

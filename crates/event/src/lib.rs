@@ -31,7 +31,7 @@ pub use alias::canonical_name;
 pub use attempt::{Attempt, Outcome};
 pub use attribution::{Attribution, Contributor, Conversion, MatchType, Status, TouchType};
 pub use counted::{Earned, Install, Touch, Valued};
-pub use device::{Device, DeviceId, IdType, sha256_field};
+pub use device::{Device, DeviceId, IdType};
 pub use kind::{Kind, Platform, Source};
 pub use money::{Currency, Micros};
 pub use refusal::Refusal;

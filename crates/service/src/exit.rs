@@ -5,7 +5,6 @@ use std::process::ExitCode;
 use tracing::error;
 
 pub(crate) const FAILED: u8 = 1;
-const UNREACHABLE: u8 = 69;
 const UNSENT: u8 = 75;
 pub(crate) const BAD_CONFIGURATION: u8 = 78;
 
@@ -19,11 +18,6 @@ struct Stop {
 /// The configuration, or what it points at, is wrong (exit 78).
 pub fn bad_configuration(message: impl Into<String>) -> anyhow::Error {
     Stop { code: BAD_CONFIGURATION, message: message.into() }.into()
-}
-
-/// A server that is needed cannot be reached (exit 69).
-pub fn unreachable(message: impl Into<String>) -> anyhow::Error {
-    Stop { code: UNREACHABLE, message: message.into() }.into()
 }
 
 /// The process stops with work unsent (exit 75).

@@ -39,7 +39,7 @@ mod settings;
 mod exit;
 mod telemetry;
 
-pub use exit::{bad_configuration, unreachable, unsent};
+pub use exit::{bad_configuration, unsent};
 pub use health::Running;
 pub use run::{Shell, run};
 pub use service::Service;
