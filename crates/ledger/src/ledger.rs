@@ -1,6 +1,6 @@
 //! The sink: one script per partition and commit.
 
-use stream::{Error, Offset, Part, Partition, Result, Sink, Standing, Work};
+use stream::{Error, Halt, HaltCode, Offset, Part, Partition, Result, Sink, Standing, Work};
 use tracing::warn;
 
 use crate::connection::{Connection, Redis};
@@ -61,21 +61,22 @@ impl Sink for Ledger {
         Ok(answers.into_iter().map(|(position, _)| Offset(position)).collect())
     }
 
-    fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<()> {
-        if positions.is_empty() {
-            return Ok(());
-        }
+    fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<Option<String>> {
         let mut pipeline = redis::pipe();
-        for (partition, _) in positions {
-            pipeline.cmd("GET").arg(self.layout.position(partition.id));
+        for (Partition { id, .. }, _) in positions {
+            pipeline.cmd("MGET").arg(self.layout.position(*id)).arg(self.layout.rebuilding_until(*id));
         }
-        let stored: Vec<Option<i64>> = self.connection.query(&pipeline)?;
-        for ((partition, position), stored) in positions.iter().zip(stored) {
+        let stored: Vec<(Option<i64>, Option<i64>)> = self.connection.query(&pipeline)?;
+        let mut rebuilding = None;
+        for ((partition, position), (stored, until)) in positions.iter().zip(stored) {
             if stored != Some(position.0) {
                 return Err(Error::Fenced(format!("{partition} is read up to {position}, but {stored:?} is stored")));
             }
+            if let Some(until) = until.filter(|&until| position.0 < until) {
+                rebuilding = Some(format!("{partition} is being rebuilt: it stands at {position} of {until}"));
+            }
         }
-        Ok(())
+        Ok(rebuilding)
     }
 
     fn commit(&mut self, work: Work<'_, Effects>) -> Result<()> {
@@ -92,9 +93,11 @@ impl Sink for Ledger {
                     return Err(Error::Fenced(format!("{partition} stands at {stored}, this work begins at {from}")));
                 }
                 ["type", key, found] => {
-                    return Err(Error::transient(format!(
-                        "redis key {key} is a {found}: somebody else wrote it; remove it"
-                    )));
+                    return Err(Error::Halted(Halt {
+                        partition: partition.clone(),
+                        code: HaltCode::WrongType,
+                        reason: format!("redis key {key} is a {found}: somebody else wrote it; remove it"),
+                    }));
                 }
                 _ => return Err(Error::transient(format!("redis answered {answer:?}"))),
             }

@@ -3,6 +3,8 @@
 use anyhow::anyhow;
 use rdkafka::error::KafkaError;
 
+use crate::Halt;
+
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// The one error that anybody matches on: everything but `Fatal` leads to the stage's recovery.
@@ -14,6 +16,9 @@ pub enum Error {
     /// Somebody else owns the partition, or the store is not where we thought it was. Nothing was stored.
     #[error("fenced: {0}")]
     Fenced(String),
+    /// One partition cannot go on by itself; the others can. Nothing of it was stored.
+    #[error("{0}")]
+    Halted(Halt),
     /// Nothing can be done from here: the process ends with this exit code.
     #[error("{cause:#}")]
     Fatal { exit_code: u8, cause: anyhow::Error },
@@ -60,6 +65,6 @@ impl From<anyhow::Error> for Error {
 pub fn exit_code(error: &anyhow::Error) -> Option<u8> {
     match error.downcast_ref()? {
         Error::Fatal { exit_code, .. } => Some(*exit_code),
-        Error::Transient(_) | Error::Fenced(_) => None,
+        Error::Transient(_) | Error::Fenced(_) | Error::Halted(_) => None,
     }
 }

@@ -21,12 +21,15 @@ mod stage;
 
 mod batch;
 mod sink;
+mod gather;
 mod source;
 
 mod assignment;
+mod halt;
 mod position;
 mod rebalance;
 mod refused;
+mod stable;
 
 mod dead;
 mod outgoing;
@@ -54,6 +57,7 @@ pub use dead::{
     dead_topic,
 };
 pub use error::{Error, Result, exit_code};
+pub use halt::{Halt, HaltCode};
 pub use kafka::{BatchLimits, Kafka};
 pub use memory::MemoryBroker;
 pub use outgoing::Outgoing;

@@ -6,6 +6,7 @@ use metrics::{Counter, Gauge, counter, gauge};
 use tracing::{error, info};
 
 use crate::flood::Flood;
+use crate::halt::{HaltCode, Halts};
 use crate::{Batch, Error};
 
 pub(crate) struct Meter {
@@ -15,6 +16,7 @@ pub(crate) struct Meter {
     commits: Counter,
     behind: Gauge,
     alarm: Gauge,
+    halted: [(HaltCode, Gauge); HaltCode::ALL.len()],
     flood: Flood,
     newest: Option<i64>,
 }
@@ -29,6 +31,9 @@ impl Meter {
             commits: counter!("attributary_commits_total", &label()),
             behind: gauge!("attributary_seconds_behind", &label()),
             alarm: gauge!("attributary_reject_flood", &label()),
+            halted: HaltCode::ALL.map(|code| {
+                (code, gauge!("attributary_partitions_halted", "stage" => stage.to_owned(), "code" => code.as_str()))
+            }),
             flood: Flood::default(),
             newest: None,
         }
@@ -55,7 +60,10 @@ impl Meter {
 
     /// Ends a step: its work, if any, is stored.
     #[expect(clippy::disallowed_methods, reason = "how far a stage is behind is a matter of now")]
-    pub(crate) fn stepped(&mut self) {
+    pub(crate) fn stepped(&mut self, halts: &Halts) {
+        for (code, gauge) in &self.halted {
+            gauge.set(halts.count(*code) as f64);
+        }
         let Some(newest) = self.newest.take() else { return self.behind.set(0.0) };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
         self.behind.set((now as f64 - newest as f64).max(0.0) / 1000.0);
@@ -65,6 +73,7 @@ impl Meter {
     pub(crate) fn recovered(&self, error: &Error) {
         let cause = match error {
             Error::Fenced(_) => "fenced",
+            Error::Halted(_) => "halted",
             Error::Transient(_) | Error::Fatal { .. } => "failed",
         };
         counter!("attributary_recoveries_total", "stage" => self.stage.clone(), "cause" => cause).increment(1);

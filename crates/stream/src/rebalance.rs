@@ -1,5 +1,6 @@
 //! What the group tells a consumer. A callback can reach neither the sink nor return an error, so it only takes note.
 
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,9 +8,12 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::types::RDKafkaRespErr;
 use tracing::{debug, error};
+
+use crate::stable::Horizon;
 
 /// A change of assignment that the source has not answered yet.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,6 +26,7 @@ pub(crate) enum Change {
 pub(crate) struct Rebalance {
     change: Mutex<Option<Change>>,
     closing: AtomicBool,
+    horizons: Mutex<BTreeMap<i32, Horizon>>,
 }
 
 impl Rebalance {
@@ -38,6 +43,12 @@ impl Rebalance {
         self.closing.store(true, Ordering::Release);
     }
 
+    /// How far each of these partitions can be read and where it ends, as librdkafka last heard.
+    pub(crate) fn horizons<T>(&self, of: &BTreeMap<i32, T>) -> BTreeMap<i32, Horizon> {
+        let horizons = self.horizons.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        horizons.iter().filter(|(id, _)| of.contains_key(id)).map(|(&id, &horizon)| (id, horizon)).collect()
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Change>> {
         self.change.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
@@ -46,6 +57,15 @@ impl Rebalance {
 impl ClientContext for Rebalance {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         crate::kafka::log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        let partitions = statistics.topics.into_values().flat_map(|topic| topic.partitions);
+        let horizon = |(id, partition): (i32, rdkafka::statistics::Partition)| {
+            (id, Horizon { stable: partition.ls_offset, end: partition.hi_offset })
+        };
+        let heard = partitions.map(horizon).collect();
+        *self.horizons.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = heard;
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -18,9 +18,10 @@ pub trait Sink: Send + 'static {
     fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>>;
 
     /// Says `Fenced` where a position is not the stored one any more. Asked once a second, so that a store that lost its
-    /// newest writes is noticed on an idle partition too.
-    fn check(&mut self, _positions: &[(Partition, Offset)]) -> Result<()> {
-        Ok(())
+    /// newest writes is noticed on an idle partition too. Answers what keeps the outputs from being whole, if anything,
+    /// such as a rebuild that has not caught up.
+    fn check(&mut self, _positions: &[(Partition, Offset)]) -> Result<Option<String>> {
+        Ok(None)
     }
 
     /// Stores each part and moves its position from `from` to `next`, or refuses it.

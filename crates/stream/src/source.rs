@@ -4,25 +4,22 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hashbrown::HashMap;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use rdkafka::{Message as _, Offset as KafkaOffset};
-use tracing::{debug, info};
+use rdkafka::Offset as KafkaOffset;
+use tracing::{debug, error, info};
 
 use crate::assignment::Assignment;
+use crate::gather::gather;
+use crate::halt::{Halt, Halts};
 use crate::kafka::require_topic;
 use crate::rebalance::{Change, Rebalance};
-use crate::{Batch, BatchLimits, Error, Kafka, Message, Offset, Owner, Partition, Result, Sink, Standing};
+use crate::stable::Hanging;
+use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, Sink, Standing};
 
 /// How long Kafka may take to answer a question about offsets.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-/// One step's records, whatever their number: what a step may hold in memory.
-const MOST_BYTES: usize = 64 << 20;
-/// Records between two looks at the clock while they keep coming: a look costs as much as a tenth of a record.
-const LOOK_EVERY: usize = 64;
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 const WITNESS_EVERY: Duration = Duration::from_secs(1);
@@ -38,15 +35,27 @@ pub(crate) struct Source {
     /// Set while the assigned partitions wait for the sink to say where to resume.
     resume_at: Option<Instant>,
     failures: u32,
+    halts: Halts,
+    hanging: Hanging,
+    /// What the sink last said of itself.
+    unfinished: Option<String>,
     witnessed_at: Instant,
     checked_at: Instant,
+}
+
+/// How the assigned partitions are doing.
+pub(crate) enum Condition {
+    /// They wait for the group, or for the sink to say where to resume.
+    Waiting,
+    /// They are read, and this stands in the way of some, if anything.
+    Reading(Option<String>),
 }
 
 impl Source {
     /// Joins the group of the stage `name`.
     pub(crate) fn open(kafka: &Kafka, name: &str, topic: &str) -> Result<Self> {
         let mut config = kafka.consumer(name)?;
-        config.set("group.id", kafka.group_of(name));
+        config.set("group.id", kafka.group_of(name)).set("statistics.interval.ms", "5000");
         let consumer = BaseConsumer::from_config_and_context(&config, Rebalance::default())
             .map_err(|error| Error::configuration(format!("kafka.options: {error}")))?;
         let metadata =
@@ -62,6 +71,9 @@ impl Source {
             positions: BTreeMap::new(),
             resume_at: None,
             failures: 0,
+            halts: Halts::default(),
+            hanging: Hanging::default(),
+            unfinished: None,
             witnessed_at: Instant::now(),
             checked_at: Instant::now(),
         })
@@ -107,19 +119,34 @@ impl Source {
         Ok(self.consumer.commit(&self.list(positions)?, CommitMode::Async)?)
     }
 
-    /// The positions, once a second and where there are any.
-    pub(crate) fn positions_to_check(&mut self) -> Option<Vec<(Partition, Offset)>> {
+    /// Once a second: whether the sink still stands where this source reads, and what hangs.
+    pub(crate) fn check<S: Sink>(&mut self, sink: &mut S) -> Result<()> {
         if self.positions.is_empty() || self.checked_at.elapsed() < CHECK_EVERY {
-            return None;
+            return Ok(());
         }
         self.checked_at = Instant::now();
+        self.hanging.observe(&self.consumer.context().horizons(&self.positions), self.checked_at);
         let partition = |id| Partition { topic: self.topic.clone(), id };
-        Some(self.positions.iter().map(|(&id, &position)| (partition(id), position)).collect())
+        let positions: Vec<_> = self.positions.iter().map(|(&id, &position)| (partition(id), position)).collect();
+        self.unfinished = sink.check(&positions)?;
+        Ok(())
     }
 
-    /// Whether the group has assigned partitions, and every one of them is being read.
-    pub(crate) fn is_whole(&self) -> bool {
-        self.assignment.session() > 0 && self.resume_at.is_none()
+    /// From now on this partition is not read, until it is asked again.
+    pub(crate) fn halt(&mut self, halt: &Halt) {
+        self.halts.add(halt.clone());
+    }
+
+    pub(crate) fn halts(&self) -> &Halts {
+        &self.halts
+    }
+
+    pub(crate) fn condition(&self) -> Condition {
+        if self.assignment.session() == 0 || self.resume_at.is_some() {
+            return Condition::Waiting;
+        }
+        let hanging = || self.hanging.in_words(&self.topic, Instant::now());
+        Condition::Reading(self.halts.in_words().or_else(hanging).or_else(|| self.unfinished.clone()))
     }
 
     /// Answers a change of assignment on the stage's own stack; heartbeats go on meanwhile.
@@ -131,13 +158,33 @@ impl Source {
             };
             info!(topic = %self.topic, ?partitions, "assigned");
             self.positions.clear();
+            self.halts.clear();
             self.resume_at = resume_at;
             self.assignment.set(partitions);
         }
         match self.resume_at {
             Some(at) if at <= Instant::now() => self.resume(sink),
-            _ => Ok(()),
+            None => self.ask_again(sink),
+            Some(_) => Ok(()),
         }
+    }
+
+    /// Looks at halted partitions now and then. Where one can go on, all of them resume: there is one way to begin.
+    fn ask_again<S: Sink>(&mut self, sink: &mut S) -> Result<()> {
+        let due = self.halts.due();
+        if due.is_empty() {
+            return Ok(());
+        }
+        let standings = self.standings(&due)?;
+        let positions = sink.resume(&standings)?;
+        self.halts.forget_due();
+        for (standing, position) in standings.iter().zip(positions) {
+            match standing.check(position) {
+                Ok(()) => self.resume_at = Some(Instant::now()),
+                Err(halt) => self.halts.add(halt),
+            }
+        }
+        Ok(())
     }
 
     fn resume<S: Sink>(&mut self, sink: &mut S) -> Result<()> {
@@ -150,15 +197,24 @@ impl Source {
         self.owner = Owner(self.consumer.group_metadata());
         sink.settle()?;
         let standings = self.standings(&partitions)?;
-        let positions = sink.resume(&standings)?;
-        for (standing, &position) in standings.iter().zip(&positions) {
-            check_in_log(standing, position)?;
+        let resumed = sink.resume(&standings)?;
+        let mut positions = BTreeMap::new();
+        for (standing, position) in standings.iter().zip(resumed) {
+            match standing.check(position) {
+                _ if self.halts.holds(standing.partition.id) => {}
+                Ok(()) => drop(positions.insert(standing.partition.id, position)),
+                Err(halt) => {
+                    error!(partition = %halt.partition, code = halt.code.as_str(), reason = halt.reason, "halted");
+                    self.halts.add(halt);
+                }
+            }
         }
-        let starts = partitions.iter().copied().zip(positions.iter().map(|position| KafkaOffset::Offset(position.0)));
+        let starts = positions.iter().map(|(&id, position)| (id, KafkaOffset::Offset(position.0)));
         self.consumer.assign(&self.list(starts)?)?;
-        self.assignment.set(partitions.clone()); // a new session: what was remembered before may never have been stored
-        self.positions = partitions.into_iter().zip(positions).collect();
+        self.assignment.set(partitions); // a new session: what was remembered before may never have been stored
+        self.positions = positions;
         self.assignment.moved_to(&self.positions);
+        self.unfinished = None;
         self.resume_at = None;
         debug!(topic = %self.topic, positions = ?self.positions, "resumed");
         Ok(())
@@ -202,83 +258,4 @@ impl Drop for Source {
             debug!(%error, "cannot give up the assignment");
         }
     }
-}
-
-/// Polls until the limits are reached. A change of assignment drops everything gathered so far.
-fn gather<'poll>(
-    consumer: &'poll BaseConsumer<Rebalance>,
-    limits: &BatchLimits,
-    topic: &Arc<str>,
-    session: u64,
-    positions: &BTreeMap<i32, Offset>,
-) -> Result<Vec<Batch<'poll>>> {
-    let deadline = Instant::now() + limits.max_wait;
-    let mut patience = Duration::ZERO;
-    let mut batches: HashMap<i32, Batch<'poll>> = HashMap::new();
-    let (mut records, mut bytes) = (0, 0);
-    while records < limits.max_records && bytes < MOST_BYTES && !consumer.context().is_pending() {
-        let polled = consumer.poll(patience);
-        patience = Duration::ZERO;
-        let idle = polled.is_none();
-        match polled {
-            Some(Ok(message)) => {
-                let id = message.partition();
-                let Some(&from) = positions.get(&id) else { continue }; // fetched before the last recovery
-                (records, bytes) = (records + 1, bytes + message.payload_len());
-                let start = || Batch::new(Partition { topic: topic.clone(), id }, session, from);
-                batches.entry(id).or_insert_with(start).push(Message::Borrowed(message));
-            }
-            Some(Err(error)) if is_transport(&error) => metrics::counter!("kafka_transport_errors_total").increment(1),
-            Some(Err(error)) => return Err(error.into()),
-            None => {}
-        }
-        if idle || records % LOOK_EVERY == 0 {
-            let remaining = deadline.saturating_duration_since(Instant::now());
-            if remaining.is_zero() {
-                break;
-            }
-            if idle {
-                patience = remaining;
-            }
-        }
-    }
-    if consumer.context().is_pending() {
-        return Ok(Vec::new());
-    }
-    for element in consumer.position()?.elements() {
-        let (id, KafkaOffset::Offset(position)) = (element.partition(), element.offset()) else { continue };
-        let Some(&from) = positions.get(&id) else { continue };
-        // The consumer's position is past control records, which no record shows: a part may move without any.
-        if position > from.0 {
-            let start = || Batch::new(Partition { topic: topic.clone(), id }, session, from);
-            batches.entry(id).or_insert_with(start).next = Offset(position);
-        }
-    }
-    Ok(batches.into_values().collect())
-}
-
-/// Connections that come and go: librdkafka mends them by itself.
-fn is_transport(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve};
-    let codes = [AllBrokersDown, BrokerTransportFailure, OperationTimedOut, Resolve];
-    error.rdkafka_error_code().is_some_and(|code| codes.contains(&code))
-}
-
-/// A position outside the log is never mended silently.
-fn check_in_log(standing: &Standing, position: Offset) -> Result<()> {
-    let Standing { partition, first, end, .. } = standing;
-    if position > *end {
-        return Err(Error::fatal(format!(
-            "topic_recreated: {partition} ends at {end}, but {position} was already stored; \
-             if the topic was recreated on purpose, start a new generation of this service"
-        )));
-    }
-    if position < *first {
-        return Err(Error::fatal(format!(
-            "offset_out_of_range: {partition} begins at {first}, but {position} is the next to read; \
-             retention removed {} records that were never read",
-            first.0 - position.0
-        )));
-    }
-    Ok(())
 }

@@ -6,7 +6,7 @@ use tracing::{info, warn};
 
 use crate::dead::DeadLetters;
 use crate::meter::Meter;
-use crate::source::Source;
+use crate::source::{Condition, Source};
 use crate::{Assignment, Batch, BatchLimits, Error, Kafka, Part, Result, Sink, Work};
 
 /// A topic, a function and a place.
@@ -47,12 +47,16 @@ where
         let mut trouble = Some("joining the consumer group".to_owned());
         while running(trouble.as_deref()) {
             match self.step() {
-                Ok(whole) => trouble = trouble.filter(|_| !whole),
+                Ok(Condition::Reading(obstacle)) => trouble = obstacle,
+                Ok(Condition::Waiting) => {}
                 Err(error @ Error::Fatal { .. }) => return Err(error),
                 Err(error) => {
                     warn!(stage = self.name, %error, "recovering");
                     self.meter.recovered(&error);
                     trouble = Some(error.to_string());
+                    if let Error::Halted(halt) = &error {
+                        self.source.halt(halt);
+                    }
                     self.source.restart()?;
                 }
             }
@@ -61,9 +65,8 @@ where
         Ok(())
     }
 
-    /// One step of the hot path; true while nothing waits to be resumed. An error drops the step's work: nothing is retried
-    /// in place.
-    fn step(&mut self) -> Result<bool> {
+    /// One step of the hot path. An error drops the step's work: nothing is retried in place.
+    fn step(&mut self) -> Result<Condition> {
         let batches = self.source.poll(&mut self.sink)?;
         let parts = work(batches, &mut self.handler, |batch| {
             self.meter.took(batch);
@@ -73,11 +76,9 @@ where
             self.sink.commit(Work { owner: self.source.owner(), parts })?;
             self.source.stored::<S>()?;
         }
-        if let Some(positions) = self.source.positions_to_check() {
-            self.sink.check(&positions)?;
-        }
-        self.meter.stepped();
-        Ok(self.source.is_whole())
+        self.source.check(&mut self.sink)?;
+        self.meter.stepped(self.source.halts());
+        Ok(self.source.condition())
     }
 }
 

@@ -62,7 +62,7 @@ impl Sink for Place {
         Ok(positions)
     }
 
-    fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<()> {
+    fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<Option<String>> {
         self.ledger.check(positions)
     }
 

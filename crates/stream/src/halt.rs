@@ -1,0 +1,140 @@
+//! Partitions that stand still until a person has looked, while the others go on.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::{Offset, Partition, Standing};
+
+/// Why a partition cannot go on by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Halt {
+    pub partition: Partition,
+    pub code: HaltCode,
+    /// What was found, and what a person can do about it.
+    pub reason: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HaltCode {
+    /// The log ends before the stored position.
+    TopicRecreated,
+    /// The log begins behind the stored position: retention was faster.
+    OffsetOutOfRange,
+    /// The store holds something else under one of our keys.
+    WrongType,
+}
+
+/// A halted partition is asked again after this time, in case somebody has mended what stopped it.
+const ASK_AGAIN: Duration = Duration::from_secs(10);
+
+/// The partitions of one stage that stand still.
+#[derive(Default)]
+pub(crate) struct Halts(BTreeMap<i32, (Halt, Instant)>);
+
+impl Halts {
+    pub(crate) fn add(&mut self, halt: Halt) {
+        self.0.insert(halt.partition.id, (halt, Instant::now() + ASK_AGAIN));
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    pub(crate) fn holds(&self, id: i32) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    /// Those that may be asked again.
+    pub(crate) fn due(&self) -> Vec<i32> {
+        let now = Instant::now();
+        self.0.iter().filter(|(_, (_, at))| *at <= now).map(|(&id, _)| id).collect()
+    }
+
+    /// Forgets those that may be asked again; whoever asks adds what still stands still.
+    pub(crate) fn forget_due(&mut self) {
+        let now = Instant::now();
+        self.0.retain(|_, (_, at)| *at > now);
+    }
+
+    /// How many there are of a code.
+    pub(crate) fn count(&self, code: HaltCode) -> usize {
+        self.0.values().filter(|(halt, _)| halt.code == code).count()
+    }
+
+    /// All of them in words; none where all goes on.
+    pub(crate) fn in_words(&self) -> Option<String> {
+        let halts: Vec<String> = self.0.values().map(|(halt, _)| halt.to_string()).collect();
+        (!halts.is_empty()).then(|| halts.join("; "))
+    }
+}
+
+impl Standing {
+    /// A position outside the log is never mended silently.
+    pub(crate) fn check(&self, position: Offset) -> Result<(), Halt> {
+        let Self { partition, first, end, .. } = self;
+        let halt = |code, found: String| Halt {
+            partition: partition.clone(),
+            code,
+            reason: format!("{found}; see `attributary positions`"),
+        };
+        if position > *end {
+            let found = format!("it ends at {end}, but {position} is the next to read");
+            return Err(halt(HaltCode::TopicRecreated, found));
+        }
+        if position < *first {
+            let gap = first.0 - position.0;
+            let found = format!("it begins at {first}, but {position} is the next to read: {gap} offsets are gone");
+            return Err(halt(HaltCode::OffsetOutOfRange, found));
+        }
+        Ok(())
+    }
+}
+
+impl HaltCode {
+    pub(crate) const ALL: [Self; 3] = [Self::TopicRecreated, Self::OffsetOutOfRange, Self::WrongType];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TopicRecreated => "topic_recreated",
+            Self::OffsetOutOfRange => "offset_out_of_range",
+            Self::WrongType => "wrong_type",
+        }
+    }
+}
+
+impl fmt::Display for Halt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} stands still: {}: {}", self.partition, self.code.as_str(), self.reason)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_position_within_the_log_goes_on() {
+        let partition = Partition::new("installs", 3);
+        let standing = Standing { partition, committed: None, first: Offset(10), end: Offset(20) };
+        for position in [10, 15, 20] {
+            assert_eq!(standing.check(Offset(position)), Ok(()));
+        }
+        let words = |position| standing.check(Offset(position)).unwrap_err().to_string();
+        assert!(words(21).starts_with("installs/3 stands still: topic_recreated: it ends at 20, but 21"), "{}", words(21));
+        assert!(words(4).contains("offset_out_of_range") && words(4).contains("6 offsets are gone"), "{}", words(4));
+    }
+
+    #[test]
+    fn a_halted_partition_is_asked_again_later() {
+        let mut halts = Halts::default();
+        assert_eq!(halts.in_words(), None);
+        let partition = Partition::new("installs", 3);
+        halts.add(Halt { partition, code: HaltCode::WrongType, reason: "a string".into() });
+        assert!(halts.holds(3) && !halts.holds(2) && halts.due().is_empty());
+        halts.0.get_mut(&3).unwrap().1 = Instant::now();
+        assert_eq!(halts.due(), [3]);
+        halts.forget_due();
+        assert_eq!((halts.holds(3), halts.count(HaltCode::WrongType)), (false, 0));
+    }
+}
