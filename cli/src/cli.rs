@@ -7,11 +7,12 @@ use crate::dead::DeadArgs;
 use crate::demo::DemoArgs;
 use crate::doctor::DoctorArgs;
 use crate::output::Output;
+use crate::positions::PositionsArgs;
 use crate::rules::RulesArgs;
 use crate::simulate::SimulateArgs;
 use crate::topics::TopicsArgs;
 use crate::verify::VerifyArgs;
-use crate::{dead, demo, doctor, rules, simulate, topics, verify};
+use crate::{dead, demo, doctor, positions, rules, simulate, topics, verify};
 
 /// Attributary: try it, test it, look after it.
 #[derive(Parser, Debug)]
@@ -42,6 +43,7 @@ enum Command {
     Simulate(SimulateArgs),
     Verify(VerifyArgs),
     Topics(TopicsArgs),
+    Positions(PositionsArgs),
     Dead(DeadArgs),
     Rules(RulesArgs),
     Doctor(DoctorArgs),
@@ -59,6 +61,7 @@ impl Cli {
             Command::Simulate(args) => simulate::run(args, output).await,
             Command::Verify(args) => verify::run(args, output).await,
             Command::Topics(args) => topics::run(args, output),
+            Command::Positions(args) => positions::run(args, output),
             Command::Dead(args) => dead::run(args, output),
             Command::Doctor(args) => doctor::run(args, output).await,
             Command::Rules(args) => rules::run(args, output),

@@ -15,8 +15,10 @@ mod verify;
 mod dead;
 mod doctor;
 mod letters;
+mod positions;
 mod redrive;
 mod rules;
+mod stages;
 mod topics;
 
 mod clock;

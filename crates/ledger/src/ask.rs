@@ -33,7 +33,7 @@ pub struct Seen {
     pub position: Option<Offset>,
     /// Set while a rebuild has not caught up: the values are true, but of an earlier prefix.
     pub rebuilding_until: Option<Offset>,
-    /// Set where Kafka no longer had the beginning.
+    /// Set where Kafka no longer had the beginning, or where an operator skipped what could not be read.
     pub incomplete_from: Option<Offset>,
     /// One answer per question, in order.
     pub values: Vec<Value>,

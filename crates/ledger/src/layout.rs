@@ -32,6 +32,11 @@ impl Layout {
         self.tag(partition) + "incomplete_from"
     }
 
+    /// The notes of an operator who moved the position by hand.
+    pub(crate) fn skips(&self, partition: i32) -> String {
+        self.tag(partition) + "skips"
+    }
+
     /// The set of partitions that were ever assigned: what a reader sums over.
     pub(crate) fn partitions(&self) -> String {
         format!("{{{}}}:partitions", self.base)

@@ -17,6 +17,7 @@ mod script;
 
 mod ask;
 mod index;
+mod positions;
 mod reader;
 
 mod queue;
@@ -32,6 +33,7 @@ pub use effects::{Effects, Scheduled};
 pub use facts::{Facts, inspect};
 pub use index::Index;
 pub use ledger::Ledger;
+pub use positions::{Positions, Skip};
 pub use queue::{Claim, Claimed, Queue};
 pub use reader::Reader;
 pub use registry::Registry;

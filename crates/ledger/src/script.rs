@@ -94,6 +94,21 @@ return answer
     )
 });
 
+/// Moves a position by hand: from here on the outputs are known to be incomplete. KEYS: position, incomplete_from, skips.
+/// ARGV: from, to, note.
+pub(crate) static SKIP: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+local stored = redis.call('GET', KEYS[1])
+if stored ~= ARGV[1] then return stored and tonumber(stored) end
+redis.call('SET', KEYS[1], ARGV[2])
+redis.call('SET', KEYS[2], ARGV[2])
+redis.call('RPUSH', KEYS[3], ARGV[3])
+return tonumber(stored)
+",
+    )
+});
+
 /// Takes what is due. KEYS: the schedule. ARGV: now, end of the lease, how many, prefix of a delivery's key.
 pub(crate) static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -142,7 +157,7 @@ return 1
 
 /// Loads what pipelines call by hash: a pipeline cannot load a script and repeat itself.
 pub(crate) fn load(connection: &mut Connection) -> RedisResult<()> {
-    for script in [&*APPLY, &RESUME, &READ] {
+    for script in [&*APPLY, &RESUME, &READ, &SKIP] {
         script.prepare_invoke().load(connection)?;
     }
     Ok(())

@@ -121,7 +121,11 @@ mod tests {
             assert_eq!(standing.check(Offset(position)), Ok(()));
         }
         let words = |position| standing.check(Offset(position)).unwrap_err().to_string();
-        assert!(words(21).starts_with("installs/3 stands still: topic_recreated: it ends at 20, but 21"), "{}", words(21));
+        assert!(
+            words(21).starts_with("installs/3 stands still: topic_recreated: it ends at 20, but 21"),
+            "{}",
+            words(21)
+        );
         assert!(words(4).contains("offset_out_of_range") && words(4).contains("6 offsets are gone"), "{}", words(4));
     }
 

@@ -20,8 +20,9 @@
 mod stage;
 
 mod batch;
-mod sink;
 mod gather;
+mod group;
+mod sink;
 mod source;
 
 mod assignment;
@@ -57,6 +58,7 @@ pub use dead::{
     dead_topic,
 };
 pub use error::{Error, Result, exit_code};
+pub use group::Group;
 pub use halt::{Halt, HaltCode};
 pub use kafka::{BatchLimits, Kafka};
 pub use memory::MemoryBroker;

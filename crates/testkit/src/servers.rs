@@ -5,6 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
 use crate::process::{Process, free_port, repository};
 use crate::{eventually, eventually_within};
 
@@ -47,6 +50,18 @@ impl Kafka {
                 Err(error) => Err(error.to_string()),
             }
         });
+    }
+}
+
+impl Kafka {
+    /// Does what retention does: records of a partition before this offset are gone.
+    pub fn delete_records(&self, topic: &str, partition: i32, before: i64) {
+        let client: AdminClient<_> = ClientConfig::new().set("bootstrap.servers", self.brokers()).create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, partition, Offset::Offset(before)).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let deleted = runtime.block_on(client.delete_records(&list, &AdminOptions::new())).unwrap();
+        deleted.elements().iter().for_each(|element| element.error().unwrap());
     }
 }
 

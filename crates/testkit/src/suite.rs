@@ -109,6 +109,14 @@ impl Suite {
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
     }
 
+    /// What a replica says stands in its way; empty where it is ready.
+    pub fn troubles(&self, name: &str) -> String {
+        match get(self.services[name].admin, "/readyz") {
+            Ok(_) => String::new(),
+            Err(troubles) => troubles,
+        }
+    }
+
     /// How many records the stages of a replica took in.
     pub fn records_of(&self, name: &str) -> u64 {
         let metrics = eventually("metrics", || get(self.services[name].admin, "/metrics"));
