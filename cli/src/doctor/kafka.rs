@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use event::topic;
-use stream::Kafka;
 use stream::admin::{Admin, PlannedTopic, Topic};
+use stream::{Kafka, Watermarks};
 
 use crate::doctor::finding::Finding;
 use crate::output::explain;
@@ -26,7 +26,28 @@ fn look(kafka: &Kafka) -> anyhow::Result<Vec<Finding>> {
         findings.extend(of_topic(&planned, topics.iter().find(|topic| topic.name == planned.name), brokers.len()));
     }
     findings.push(alignment(&topics));
+    findings.extend(single_broker(brokers.len()));
+    findings.push(dead_letters(&Watermarks::open(kafka)?, &topics)?);
     Ok(findings)
+}
+
+fn single_broker(brokers: usize) -> Option<Finding> {
+    let advice = "a lost disk loses what was acknowledged: fine on a laptop; else three brokers and replication 3";
+    (brokers == 1).then(|| Finding::notice("replication", "one broker, one copy of everything", advice))
+}
+
+fn dead_letters(log: &Watermarks, topics: &[Topic]) -> anyhow::Result<Finding> {
+    let mut letters = Vec::new();
+    for name in topics.iter().map(|topic| topic.name.as_str()).filter(|name| name.ends_with(".dead")) {
+        let held: i64 = log.ends(name)?.iter().map(|(_, first, end)| end - first).sum();
+        if held > 0 {
+            letters.push(format!("{name} {held}"));
+        }
+    }
+    Ok(match letters[..] {
+        [] => Finding::ok("dead letters", "none"),
+        _ => Finding::notice("dead letters", letters.join(", "), "see why they were refused: attributary dead ls"),
+    })
 }
 
 fn of_topic(planned: &PlannedTopic, found: Option<&Topic>, brokers: usize) -> Vec<Finding> {

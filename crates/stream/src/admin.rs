@@ -139,6 +139,17 @@ impl Admin {
         Ok(topics)
     }
 
+    /// Every setting of a topic that is in force.
+    pub fn settings(&self, topic: &str) -> Result<BTreeMap<String, String>> {
+        let mut config = BTreeMap::new();
+        for described in wait(self.client.describe_configs([&ResourceSpecifier::Topic(topic)], &self.options))? {
+            let described = described
+                .map_err(|code| Error::transient(format!("the settings of {topic} cannot be read: {code}")))?;
+            config.extend(described.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))));
+        }
+        Ok(config)
+    }
+
     /// Makes what is missing and sets what differs. Settings that the plan does not name stay as they are.
     pub fn apply(&self, plan: &TopicPlan, growth: Growth) -> Result<Vec<Applied>> {
         let found = self.topics()?;

@@ -39,6 +39,7 @@ mod publisher;
 mod redrive;
 
 pub mod admin;
+mod healable;
 mod memory;
 pub mod tail;
 mod watermarks;

@@ -79,6 +79,10 @@ impl Source {
         })
     }
 
+    pub(crate) fn topic(&self) -> &str {
+        &self.topic
+    }
+
     pub(crate) fn assignment(&self) -> Assignment {
         self.assignment.clone()
     }

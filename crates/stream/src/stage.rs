@@ -1,13 +1,14 @@
 //! The loop: poll, handle, dead-letter, commit. And the one recovery.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use tracing::{info, warn};
 
 use crate::dead::DeadLetters;
 use crate::meter::Meter;
 use crate::source::{Condition, Source};
-use crate::{Assignment, Batch, BatchLimits, Error, Kafka, Part, Result, Sink, Work};
+use crate::{Assignment, Batch, BatchLimits, Error, Kafka, Part, Result, Sink, Work, healable};
 
 /// A topic, a function and a place.
 pub struct Stage<S, H> {
@@ -34,6 +35,12 @@ where
     /// Sets how much one commit carries.
     pub fn limits(mut self, limits: &BatchLimits) -> Self {
         self.source.limits = limits.clone();
+        self
+    }
+
+    /// Says for how long the sink keeps what it stores: a topic that is kept for less could not rebuild it, and this warns.
+    pub fn keeps(self, kafka: &Kafka, state: Duration) -> Self {
+        healable::look(kafka, (&self.name, self.source.topic()), state);
         self
     }
 

@@ -102,6 +102,6 @@ fn run_decide(
 fn run_record(name: &str, running: &Running, backbone: &Backbone) -> anyhow::Result<()> {
     let Backbone { kafka, redis, limits, .. } = backbone;
     let ledger = Ledger::open(redis, name, topic::INSTALLS)?;
-    let stage = Stage::open(kafka, name, topic::INSTALLS, ledger, record)?.limits(limits);
+    let stage = Stage::open(kafka, name, topic::INSTALLS, ledger, record)?.limits(limits).keeps(kafka, Duration::MAX);
     Ok(stage.run(|trouble| running.turn(trouble))?)
 }

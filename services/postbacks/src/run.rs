@@ -10,7 +10,7 @@ use crate::courier::{Courier, Depot};
 use crate::live::Watcher;
 use crate::partitions::Partitions;
 use crate::rules::Topic;
-use crate::scheduling::Place;
+use crate::scheduling::{Place, TOLD_AGAIN};
 
 /// Opens everything that the service is made of.
 pub fn start(service: &mut Service, config: Config) -> Result<()> {
@@ -24,7 +24,9 @@ pub fn start(service: &mut Service, config: Config) -> Result<()> {
         let name = format!("postbacks.{}", topic.as_str());
         let place = Place::open(&config, &name, topic)?;
         let handler = place.handler(topic, watcher.subscribe());
-        let stage = Stage::open(&config.kafka, &name, topic.as_str(), place, handler)?.limits(&config.batch);
+        let stage = Stage::open(&config.kafka, &name, topic.as_str(), place, handler)?
+            .limits(&config.batch)
+            .keeps(&config.kafka, TOLD_AGAIN);
         let queue = runtime.block_on(Queue::open(&config.redis, &name, topic.as_str()))?;
         depots.push(Depot { queue, assignment: stage.assignment() });
         service.stage(topic.as_str(), move |_, running| Ok(stage.run(|trouble| running.turn(trouble))?));

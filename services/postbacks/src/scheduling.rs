@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use ledger::{Effects, Index, Ledger, Scheduled};
 use stream::{Batch, Offset, Partition, Record, Result, Sink, Standing, Work};
@@ -14,7 +15,7 @@ use crate::plan::{Origin, Told, plan};
 use crate::rules::{Rules, Topic};
 
 /// Redis lost: what was appended longer ago than this is not told again.
-const TOLD_AGAIN_MS: i64 = 48 * 3_600 * 1_000;
+pub(crate) const TOLD_AGAIN: Duration = Duration::from_secs(48 * 3_600);
 
 /// The ledger, which also finds out from when on a rebuild may schedule.
 pub(crate) struct Place {
@@ -56,7 +57,7 @@ impl Sink for Place {
     fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
         let positions = self.ledger.resume(standings)?;
         let partitions: Vec<i32> = standings.iter().map(|standing| standing.partition.id).collect();
-        let horizon = now_ms() - TOLD_AGAIN_MS;
+        let horizon = now_ms() - i64::try_from(TOLD_AGAIN.as_millis()).unwrap_or(i64::MAX);
         let rebuilding = self.index.fetch(&partitions, &[])?.into_iter().filter(|seen| seen.rebuilding_until.is_some());
         self.horizons.set(rebuilding.map(|seen| (seen.partition, horizon)).collect());
         Ok(positions)

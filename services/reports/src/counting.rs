@@ -26,8 +26,9 @@ pub(crate) fn run(
     }
     let ledger = Ledger::open(&config.redis, name, topic)?;
     let settings = config.reports.clone();
+    let keep = settings.keep;
     let stage = Stage::open(&config.kafka, name, topic, ledger, move |batch| count(batch, &settings))?;
-    Ok(stage.limits(&config.batch).run(|trouble| running.turn(trouble))?)
+    Ok(stage.keeps(&config.kafka, keep).limits(&config.batch).run(|trouble| running.turn(trouble))?)
 }
 
 /// Waits until the first letter is redriven, which makes the topic. False: the service stops.
