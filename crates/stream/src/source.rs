@@ -16,7 +16,7 @@ use crate::halt::{Halt, Halts};
 use crate::kafka::require_topic;
 use crate::rebalance::{Change, Rebalance};
 use crate::stable::Hanging;
-use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, Sink, Standing};
+use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, Sink, Standing, watermarks};
 
 /// How long Kafka may take to answer a question about offsets.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -227,22 +227,20 @@ impl Source {
     fn standings(&self, partitions: &[i32]) -> Result<Vec<Standing>> {
         let asked = self.list(partitions.iter().map(|&id| (id, KafkaOffset::Invalid)))?;
         let committed = self.consumer.committed_offsets(asked, ANSWER_WITHIN)?;
-        partitions
-            .iter()
-            .map(|&id| {
-                let element = committed.find_partition(&self.topic, id);
-                let (first, end) = self.consumer.fetch_watermarks(&self.topic, id, ANSWER_WITHIN)?;
-                let committed = match element {
-                    Some(element) => {
-                        element.error()?;
-                        element.offset().to_raw().filter(|&offset| offset >= 0).map(Offset)
-                    }
-                    None => None,
-                };
-                let partition = Partition { topic: self.topic.clone(), id };
-                Ok(Standing { partition, committed, first: Offset(first), end: Offset(end) })
-            })
-            .collect()
+        let first = watermarks::offsets(&self.consumer, &self.topic, partitions, KafkaOffset::Beginning)?;
+        let end = watermarks::offsets(&self.consumer, &self.topic, partitions, KafkaOffset::End)?;
+        let standing = |((id, first), (_, end)): ((i32, i64), (i32, i64))| {
+            let committed = match committed.find_partition(&self.topic, id) {
+                Some(element) => {
+                    element.error()?;
+                    element.offset().to_raw().filter(|&offset| offset >= 0).map(Offset)
+                }
+                None => None,
+            };
+            let partition = Partition { topic: self.topic.clone(), id };
+            Ok(Standing { partition, committed, first: Offset(first), end: Offset(end) })
+        };
+        first.into_iter().zip(end).map(standing).collect()
     }
 
     fn list(&self, offsets: impl Iterator<Item = (i32, KafkaOffset)>) -> Result<TopicPartitionList> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
@@ -59,7 +59,7 @@ impl Watermarks {
     }
 }
 
-pub(crate) fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<Vec<i32>> {
+pub(crate) fn partitions<C: ConsumerContext>(consumer: &BaseConsumer<C>, topic: &str) -> Result<Vec<i32>> {
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     if let Some(error) = found.and_then(|found| found.error()) {
@@ -79,8 +79,8 @@ pub(crate) fn partitions(consumer: &BaseConsumer<Quiet>, topic: &str) -> Result<
 
 /// The offset that stands at a place in each partition, in the order asked: its beginning, its end, or the first record
 /// at or after a time in milliseconds (the end where there is none).
-pub(crate) fn offsets(
-    consumer: &BaseConsumer<Quiet>,
+pub(crate) fn offsets<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
     topic: &str,
     partitions: &[i32],
     place: Place,
