@@ -16,18 +16,19 @@ pub(crate) fn decode<'b, T: Deserialize<'b>>(payload: Option<&'b [u8]>) -> Resul
     let Some(payload) = payload else {
         return Err(("value_null".into(), "the record has no value".into()));
     };
-    serde_json::from_slice(payload).map_err(|error| explain::<T>(payload, &error))
+    // Once for the record, where `from_slice` would check each string by itself: a fifth of the instructions.
+    let Ok(text) = std::str::from_utf8(payload) else {
+        return Err(("utf8_invalid".into(), "the record is not UTF-8".into()));
+    };
+    serde_json::from_str(text).map_err(|error| explain::<T>(text, &error))
 }
 
 /// Decodes once more, slowly, to learn which field was wrong.
-fn explain<'b, T: Deserialize<'b>>(payload: &'b [u8], error: &serde_json::Error) -> (String, String) {
-    if std::str::from_utf8(payload).is_err() {
-        return ("utf8_invalid".into(), "the record is not UTF-8".into());
-    }
+fn explain<'b, T: Deserialize<'b>>(text: &'b str, error: &serde_json::Error) -> (String, String) {
     if error.classify() != Category::Data {
         return ("json_syntax".into(), error.to_string());
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(payload);
+    let mut deserializer = serde_json::Deserializer::from_str(text);
     let (path, message) = match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
         Err(error) => (error.path().to_string(), error.inner().to_string()),
         Ok(_) => (".".into(), error.to_string()),
@@ -76,6 +77,7 @@ mod tests {
             (Some(br#"{"inner":{}}"#), "field_missing", "inner: missing field `size`"),
             (Some(br#"{"inner":"#), "json_syntax", "EOF"),
             (Some(b"\xff"), "utf8_invalid", "not UTF-8"),
+            (Some(b"{\"inner\":{\"size\":1},\"unknown\":\"\xff\"}"), "utf8_invalid", "not UTF-8"),
             (None, "value_null", "no value"),
         ] {
             let (found, why) = decode::<Sample>(payload).unwrap_err();
