@@ -86,8 +86,8 @@ impl Kafka {
             ("enable.auto.offset.store", "false"),
             ("auto.offset.reset", "error"),
             ("isolation.level", "read_committed"),
-            ("session.timeout.ms", "8000"),
-            ("heartbeat.interval.ms", "2500"),
+            ("session.timeout.ms", "6000"),
+            ("heartbeat.interval.ms", "2000"),
             ("max.poll.interval.ms", "300000"),
             ("partition.assignment.strategy", "range"),
             // The default of a second leaves a fast consumer idle once its queue is full.
