@@ -41,10 +41,14 @@ impl Sink for Ledger {
     type Output = Effects;
 
     fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
+        if standings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let partitions: Vec<i32> = standings.iter().map(|standing| standing.partition.id).collect();
+        self.connection.query::<()>(redis::pipe().cmd("SADD").arg(self.layout.partitions()).arg(partitions))?;
         let mut pipeline = redis::pipe();
         for standing in standings {
             let partition = standing.partition.id;
-            pipeline.cmd("SADD").arg(self.layout.partitions()).arg(partition).ignore();
             let mut command = script::call(&script::RESUME, 3);
             command.arg(self.layout.position(partition)).arg(self.layout.rebuilding_until(partition));
             command.arg(self.layout.incomplete_from(partition)).arg(standing.first.0);
