@@ -174,13 +174,17 @@ fn a_restarted_redis_is_asked_again_where_things_stand() {
     let mut ledger = ledger(&redis);
     ledger.resume(&[standing(0, 0, None)]).unwrap();
     commit(&mut ledger, vec![part(0, 0, 10, one("c", "n", 3))]).unwrap();
+    // With appendfsync everysec a slow disk delays the write too; a kill of the process loses what is not yet written.
+    testkit::eventually("it is in the file", || {
+        let state = redis.command(&["INFO", "persistence"]);
+        if state.contains("aof_buffer_length:0") { Ok(()) } else { Err(state) }
+    });
     redis.process.kill();
     assert!(matches!(commit(&mut ledger, vec![part(0, 10, 11, one("c", "n", 1))]), Err(Error::Transient(_))));
     redis.process.restart();
     redis.wait();
     let stands =
         testkit::eventually("redis has loaded", || ledger.resume(&[standing(0, 0, None)]).map_err(|e| e.to_string()));
-    // appendfsync everysec: a kill of the process alone loses nothing, the kernel has it.
     assert_eq!(stands, [Offset(10)]);
     commit(&mut ledger, vec![part(0, 10, 11, one("c", "n", 1))]).unwrap();
     assert_eq!(count(&redis), (Some(11), number(4)));

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::eventually;
-use crate::process::{Process, free_port};
+use crate::process::{Process, free_port, repository};
 use crate::servers::Redis;
 
 /// What the sentinel calls the primary.
@@ -19,8 +19,7 @@ pub struct Sentinel {
 
 impl Sentinel {
     pub fn start(folder: &Path) -> Self {
-        let primary = Redis::start(subfolder(folder, "primary"));
-        let replica = Redis::start(subfolder(folder, "replica"));
+        let (primary, replica) = (server(folder, "primary"), server(folder, "replica"));
         replica.command(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]);
         eventually("the replica follows", || {
             let state = replica.command(&["INFO", "replication"]);
@@ -67,6 +66,21 @@ impl Sentinel {
         self.replica.process.signal("STOP");
         self.primary.command(&["CLIENT", "KILL", "TYPE", "REPLICA"]);
     }
+}
+
+/// A server with the shipped configuration in a file of its own, for a sentinel makes its servers rewrite theirs.
+fn server(folder: &Path, name: &str) -> Redis {
+    let (port, data) = (free_port(), subfolder(folder, name));
+    let (deploy, file) = (repository().join("deploy"), data.join("redis.conf"));
+    std::fs::copy(deploy.join("redis.conf"), &file).unwrap();
+    let process = Process::start(name, folder, move || {
+        let mut command = Command::new(deploy.join("redis-entrypoint.sh"));
+        command.arg(&file).args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(&data);
+        command
+    });
+    let server = Redis { process, port };
+    server.wait();
+    server
 }
 
 fn subfolder(folder: &Path, name: &str) -> PathBuf {

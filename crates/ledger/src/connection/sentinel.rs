@@ -1,6 +1,6 @@
 //! Redis behind Sentinel: the primary is whoever the sentinels name, asked again at every connection.
 
-use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, Value};
+use redis::{ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult, ServerErrorKind, Value};
 
 use super::Redis;
 
@@ -20,28 +20,36 @@ impl Sentinels {
     pub(super) fn dial(&self, redis: &Redis) -> RedisResult<(ConnectionInfo, redis::Connection)> {
         let mut trouble = RedisError::from((ErrorKind::EmptySentinelList, "no sentinel is named"));
         for (open, guarded) in self.open.iter().zip(&self.guarded) {
-            let named = self.named_by(redis, open, guarded);
-            match named.and_then(|(host, port)| self.dial_primary(redis, host, port)) {
-                Ok(primary) => return Ok(primary),
-                Err(error) => {
-                    trouble =
-                        RedisError::from((error.kind(), "asking the sentinel", format!("{}: {error}", open.addr())));
+            match self.named_by(redis, open, guarded) {
+                Ok(None) => {
+                    let unknown = "the sentinels know no primary of this name";
+                    trouble = (ErrorKind::MasterNameNotFoundBySentinel, unknown, self.service.clone()).into();
                 }
+                Ok(Some((host, port))) => match self.dial_primary(redis, host.clone(), port) {
+                    Ok(primary) => return Ok(primary),
+                    Err(error) => trouble = at(&format!("{host}:{port}"), "the primary does not answer as one", &error),
+                },
+                Err(error) => trouble = at(&open.addr().to_string(), "a sentinel does not answer", &error),
             }
         }
         Err(trouble)
     }
 
-    fn named_by(&self, redis: &Redis, open: &ConnectionInfo, guarded: &ConnectionInfo) -> RedisResult<(String, u16)> {
+    fn named_by(
+        &self,
+        redis: &Redis,
+        open: &ConnectionInfo,
+        guarded: &ConnectionInfo,
+    ) -> RedisResult<Option<(String, u16)>> {
         let mut question = redis::cmd("SENTINEL");
         question.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.service);
-        let answer: RedisResult<Option<(String, u16)>> = match question.query(&mut redis.dial(open)?) {
+        match question.query(&mut redis.dial(open)?) {
             Err(error) if error.code() == Some("NOAUTH") => question.query(&mut redis.dial(guarded)?),
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::ResponseError) => {
+                Err((ErrorKind::InvalidClientConfig, "this is no sentinel", error.to_string()).into())
+            }
             answer => answer,
-        };
-        let unknown =
-            (ErrorKind::MasterNameNotFoundBySentinel, "it knows no primary of this name", self.service.clone());
-        answer?.ok_or_else(|| RedisError::from(unknown))
+        }
     }
 
     fn dial_primary(&self, redis: &Redis, host: String, port: u16) -> RedisResult<(ConnectionInfo, redis::Connection)> {
@@ -64,4 +72,8 @@ impl Sentinels {
         }
         Ok((primary, connection))
     }
+}
+
+fn at(address: &str, what: &'static str, error: &RedisError) -> RedisError {
+    (error.kind(), what, format!("{address}: {error}")).into()
 }
