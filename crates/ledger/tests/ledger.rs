@@ -138,6 +138,20 @@ fn a_position_that_moved_behind_our_back_is_noticed_without_a_commit() {
 }
 
 #[test]
+fn a_partition_that_readers_would_not_find_is_noticed_and_named_again() {
+    let (redis, _folder) = redis();
+    let mut ledger = ledger(&redis);
+    ledger.resume(&[standing(0, 0, None), standing(1, 0, None)]).unwrap();
+    let at = [(Partition::new(TOPIC, 0), Offset(0)), (Partition::new(TOPIC, 1), Offset(0))];
+    ledger.check(&at).unwrap();
+    redis.command(&["SREM", "{sample.count.1:numbers}:partitions", "1"]);
+    let fenced = ledger.check(&at).unwrap_err();
+    assert!(matches!(fenced, Error::Fenced(_)) && fenced.to_string().contains("numbers/1"), "{fenced}");
+    ledger.resume(&[standing(0, 0, None), standing(1, 0, None)]).unwrap();
+    ledger.check(&at).unwrap();
+}
+
+#[test]
 fn every_effect_does_what_it_says() {
     let (redis, _folder) = redis();
     let mut ledger = ledger(&redis);
