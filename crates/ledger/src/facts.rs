@@ -59,7 +59,7 @@ pub(crate) fn require_safe(connection: &mut Connection) -> Result<()> {
 }
 
 fn look(connection: &mut Connection) -> Result<Vec<Facts>> {
-    let infos = connection.each_primary(&redis::cmd("INFO"))?;
+    let infos: BTreeMap<_, _> = connection.each_primary(&redis::cmd("INFO"))?.into_iter().collect();
     // CONFIG is forbidden on many managed servers; INFO tells the rest.
     let settings = connection.each_primary(redis::cmd("CONFIG").arg("GET").arg("aof-load-truncated"));
     let settings: BTreeMap<_, _> = settings.unwrap_or_default().into_iter().collect();
