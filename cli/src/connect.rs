@@ -38,7 +38,8 @@ impl KafkaArgs {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RedisArgs {
-    /// `redis://user:password@host:port/database`; `rediss://` for TLS.
+    /// `redis://user:password@host:port/database`, `redis+sentinel://host:port,host:port/primary/database` or
+    /// `redis+cluster://host:port,host:port`; with `rediss` for TLS.
     #[arg(
         long = "redis",
         env = "ATTRIBUTARY__REDIS__URL",

@@ -35,16 +35,35 @@ impl Ledger {
         part.output.arguments(&mut command);
         command
     }
+
+    /// The set of partitions is in another slot: a cluster may lose it without them, and a reader would sum over fewer.
+    fn check_known(&mut self, positions: &[(Partition, Offset)]) -> Result<()> {
+        if positions.is_empty() {
+            return Ok(());
+        }
+        let ids: Vec<i32> = positions.iter().map(|(partition, _)| partition.id).collect();
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("SMISMEMBER").arg(self.layout.partitions()).arg(ids);
+        let (known,): (Vec<bool>,) = self.connection.query(&pipeline)?;
+        match positions.iter().zip(known).find(|(_, known)| !known) {
+            Some(((partition, _), _)) => Err(Error::Fenced(format!("{partition} is missing in the set of partitions"))),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Sink for Ledger {
     type Output = Effects;
 
     fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
+        if standings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let partitions: Vec<i32> = standings.iter().map(|standing| standing.partition.id).collect();
+        self.connection.query::<()>(redis::pipe().cmd("SADD").arg(self.layout.partitions()).arg(partitions))?;
         let mut pipeline = redis::pipe();
         for standing in standings {
             let partition = standing.partition.id;
-            pipeline.cmd("SADD").arg(self.layout.partitions()).arg(partition).ignore();
             let mut command = script::call(&script::RESUME, 3);
             command.arg(self.layout.position(partition)).arg(self.layout.rebuilding_until(partition));
             command.arg(self.layout.incomplete_from(partition)).arg(standing.first.0);
@@ -64,11 +83,13 @@ impl Sink for Ledger {
     fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<Option<String>> {
         let mut pipeline = redis::pipe();
         for (Partition { id, .. }, _) in positions {
-            pipeline.cmd("MGET").arg(self.layout.position(*id)).arg(self.layout.rebuilding_until(*id));
+            // Two commands: a cluster answers one that names a missing key only when the slot has moved.
+            pipeline.cmd("GET").arg(self.layout.position(*id)).cmd("GET").arg(self.layout.rebuilding_until(*id));
         }
-        let stored: Vec<(Option<i64>, Option<i64>)> = self.connection.query(&pipeline)?;
+        let stored: Vec<Option<i64>> = self.connection.query(&pipeline)?;
         let mut rebuilding = None;
-        for ((partition, position), (stored, until)) in positions.iter().zip(stored) {
+        for ((partition, position), stored) in positions.iter().zip(stored.chunks(2)) {
+            let (stored, until) = (stored[0], stored[1]);
             if stored != Some(position.0) {
                 return Err(Error::Fenced(format!("{partition} is read up to {position}, but {stored:?} is stored")));
             }
@@ -76,6 +97,7 @@ impl Sink for Ledger {
                 rebuilding = Some(format!("{partition} is being rebuilt: it stands at {position} of {until}"));
             }
         }
+        self.check_known(positions)?;
         Ok(rebuilding)
     }
 

@@ -1,16 +1,15 @@
 //! The due deliveries of one stage. Once a delivery is scheduled, only a courier changes it; it never touches a position.
 
-use redis::aio::ConnectionManager;
 use stream::Result;
 
-use crate::connection::{Redis, transient};
+use crate::connection::{Redis, Shared};
 use crate::layout::Layout;
 use crate::script;
 
 /// Cheap to clone; all clones share one connection.
 #[derive(Clone)]
 pub struct Queue {
-    manager: ConnectionManager,
+    connection: Shared,
     layout: Layout,
 }
 
@@ -35,60 +34,46 @@ pub struct Claimed {
 
 impl Queue {
     pub async fn open(redis: &Redis, stage: &str, topic: &str) -> Result<Self> {
-        Ok(Self { manager: redis.manager().await?, layout: Layout::new(stage, redis.generation, topic) })
+        Ok(Self { connection: Shared::open(redis).await?, layout: Layout::new(stage, redis.generation, topic) })
     }
 
     /// The endpoints that have anything pending in the partition.
     pub async fn endpoints(&self, partition: i32) -> Result<Vec<String>> {
-        let key = self.key(partition, "endpoints");
-        redis::cmd("SMEMBERS").arg(key).query_async(&mut self.manager.clone()).await.map_err(transient)
+        let mut command = redis::cmd("SMEMBERS");
+        command.arg(self.key(partition, "endpoints"));
+        self.connection.command(command).await
     }
 
     /// How many deliveries are pending.
     pub async fn pending(&self, partition: i32, endpoint: &str) -> Result<u64> {
-        let key = self.due(partition, endpoint);
-        redis::cmd("ZCARD").arg(key).query_async(&mut self.manager.clone()).await.map_err(transient)
+        let mut command = redis::cmd("ZCARD");
+        command.arg(self.due(partition, endpoint));
+        self.connection.command(command).await
     }
 
     /// Takes what is due. The lease, the crash marker and the retry are one: the due time moves to the lease's end.
     pub async fn claim(&self, partition: i32, endpoint: &str, claim: Claim) -> Result<Vec<Claimed>> {
-        let claimed: Vec<(String, u32, u32, Vec<u8>)> = script::CLAIM
-            .key(self.due(partition, endpoint))
-            .arg(claim.now_ms)
-            .arg(claim.lease_until_ms)
-            .arg(claim.limit)
-            .arg(self.key(partition, "d:"))
-            .invoke_async(&mut self.manager.clone())
-            .await
-            .map_err(transient)?;
+        let mut command = script::call(&script::CLAIM, 1);
+        command.arg(self.due(partition, endpoint)).arg(claim.now_ms).arg(claim.lease_until_ms).arg(claim.limit);
+        command.arg(self.key(partition, "d:"));
+        let claimed: Vec<(String, u32, u32, Vec<u8>)> = self.connection.command(command).await?;
         let taken = |(id, attempt, recorded, body)| Claimed { id, attempt, recorded, body };
         Ok(claimed.into_iter().map(taken).collect())
     }
 
     /// Removes a delivery whose outcome is recorded for good.
     pub async fn finish(&self, partition: i32, endpoint: &str, id: &str) -> Result<()> {
-        script::FINISH
-            .key(self.due(partition, endpoint))
-            .key(self.delivery(partition, id))
-            .key(self.key(partition, "endpoints"))
-            .arg(id)
-            .arg(endpoint)
-            .invoke_async(&mut self.manager.clone())
-            .await
-            .map_err(transient)
+        let mut command = script::call(&script::FINISH, 3);
+        command.arg(self.due(partition, endpoint)).arg(self.delivery(partition, id));
+        command.arg(self.key(partition, "endpoints")).arg(id).arg(endpoint);
+        self.connection.command(command).await
     }
 
     /// Records an attempt and moves the due time; does nothing if a later claim holds the delivery.
     pub async fn retry(&self, (partition, endpoint): (i32, &str), id: &str, attempt: u32, due_ms: i64) -> Result<()> {
-        script::RETRY
-            .key(self.due(partition, endpoint))
-            .key(self.delivery(partition, id))
-            .arg(id)
-            .arg(attempt)
-            .arg(due_ms)
-            .invoke_async(&mut self.manager.clone())
-            .await
-            .map_err(transient)
+        let mut command = script::call(&script::RETRY, 2);
+        command.arg(self.due(partition, endpoint)).arg(self.delivery(partition, id)).arg(id).arg(attempt).arg(due_ms);
+        self.connection.command(command).await
     }
 
     fn due(&self, partition: i32, endpoint: &str) -> String {

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use redis::{Cmd, Connection, RedisResult, Script};
+use redis::{Cmd, Script};
 
 /// Applies a part. KEYS: position, then each key. ARGV: from, next, then for each key: type, expiry (a second, '+' and seconds from now, or ''), number of
 /// operations, and each operation as three words.
@@ -110,6 +110,9 @@ return tonumber(stored)
 });
 
 /// Takes what is due. KEYS: the schedule. ARGV: now, end of the lease, how many, prefix of a delivery's key.
+///
+/// What has no body is taken off the schedule. `EXISTS` names both keys because a cluster refuses that while the slot is
+/// moving: the delivery may then be still at the other node.
 pub(crate) static CLAIM: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
@@ -121,7 +124,7 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT
     redis.call('ZADD', KEYS[1], ARGV[2], id)
     local attempt = redis.call('HINCRBY', delivery, 'attempt', 1)
     claimed[#claimed + 1] = {id, attempt, tonumber(redis.call('HGET', delivery, 'recorded') or 0), body}
-  else
+  elseif redis.call('EXISTS', KEYS[1], delivery) == 1 then
     redis.call('ZREM', KEYS[1], id)
   end
 end
@@ -155,15 +158,12 @@ return 1
     )
 });
 
-/// Loads what pipelines call by hash: a pipeline cannot load a script and repeat itself.
-pub(crate) fn load(connection: &mut Connection) -> RedisResult<()> {
-    for script in [&*APPLY, &RESUME, &READ, &SKIP] {
-        script.prepare_invoke().load(connection)?;
-    }
-    Ok(())
+/// What every new connection loads: scripts are called by hash, and a pipeline cannot load one and repeat itself.
+pub(crate) fn all() -> [&'static Script; 7] {
+    [&APPLY, &RESUME, &READ, &SKIP, &CLAIM, &FINISH, &RETRY]
 }
 
-/// A call by hash, for a pipeline.
+/// A call by hash.
 pub(crate) fn call(script: &Script, keys: usize) -> Cmd {
     let mut command = redis::cmd("EVALSHA");
     command.arg(script.get_hash()).arg(keys);

@@ -22,6 +22,12 @@ pub use process::{Process, free_port, repository};
 mod servers;
 pub use servers::{Kafka, Redis};
 
+mod redis_cluster;
+pub use redis_cluster::{Node, RedisCluster};
+
+mod sentinel;
+pub use sentinel::Sentinel;
+
 mod suite;
 pub use suite::{Suite, binary};
 
