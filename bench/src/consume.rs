@@ -34,7 +34,7 @@ pub(crate) enum Read {
 #[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Saw {
     pub(crate) records: u64,
-    /// The sum of the event times in milliseconds: proof that each record was parsed.
+    /// The sum of the event times in milliseconds: proof that each record was parsed. Malformed ones have none.
     pub(crate) times: Option<i128>,
 }
 
@@ -108,8 +108,9 @@ fn read_fields(consumer: &BaseConsumer, records: u64) -> anyhow::Result<Saw> {
     while saw.records < records {
         match consumer.poll(PATIENCE) {
             Some(Ok(message)) => {
-                let install: Install<'_> = serde_json::from_slice(message.payload().unwrap_or_default())?;
-                saw.times = saw.times.map(|times| times + i128::from(install.event_time.millis()));
+                if let Ok(install) = serde_json::from_slice::<Install<'_>>(message.payload().unwrap_or_default()) {
+                    saw.times = saw.times.map(|times| times + i128::from(install.event_time.millis()));
+                }
                 saw.records += 1;
             }
             Some(Err(error)) => forgive(error)?,

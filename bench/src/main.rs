@@ -1,20 +1,28 @@
-//! Measures what an event costs `reports`, beside bare librdkafka reading the same topic in the same run.
+//! Measures what an event costs `reports`, beside the floors and the peers that read the same topic in the same run.
 
+mod options;
 mod rounds;
 
 mod consume;
 mod contender;
+mod peer;
+mod service;
 
 mod load;
 mod record;
+mod shape;
 mod truth;
 
 mod world;
 
 mod child;
 mod stop;
+mod tree;
 
+mod page;
+mod picture;
 mod results;
+mod table;
 
 use std::process::ExitCode;
 
@@ -27,7 +35,7 @@ struct Cli {
     #[command(subcommand)]
     part: Option<Part>,
     #[command(flatten)]
-    options: rounds::Options,
+    options: options::Options,
 }
 
 #[derive(Subcommand)]

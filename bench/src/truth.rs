@@ -1,37 +1,37 @@
 //! What was produced, so that every round can be checked against it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use crate::record::{APPS, Install, app_id};
+use crate::record::{APPS, Form, Install, app_id};
 
 /// What the topic holds.
 #[derive(Default)]
 pub(crate) struct Truth {
     pub(crate) records: u64,
+    pub(crate) malformed: u64,
     pub(crate) bytes: u64,
     /// The sum of the event times in milliseconds.
     pub(crate) times: i128,
-    /// The end of each partition.
-    pub(crate) ends: Vec<(i32, i64)>,
     /// By app, installs of each counter: hour, media source, campaign, country.
     apps: [HashMap<[u8; 4], u64>; APPS],
 }
 
+/// Between the values in a field of the peers.
+pub(crate) const VALUES: &str = "|";
 /// By hour, media source, campaign and country: all that a day of one app is counted by in the bench.
 pub(crate) const GROUPS: [&str; 4] = ["hour", "media_source", "campaign", "country"];
 
 impl Truth {
-    /// The truth about a topic before it is loaded.
-    pub(crate) fn of_nothing(ends: Vec<(i32, i64)>) -> Self {
-        Self { ends, ..Self::default() }
-    }
-
-    pub(crate) fn count(&mut self, install: &Install, bytes: usize) {
+    pub(crate) fn count(&mut self, install: &Install, bytes: usize, form: Form) {
         self.records += 1;
         self.bytes += bytes as u64;
+        if form == Form::Malformed {
+            self.malformed += 1;
+            return;
+        }
         self.times += i128::from(install.millis());
         *self.apps[install.app].entry(install.counter()).or_default() += 1;
     }
@@ -39,6 +39,21 @@ impl Truth {
     /// How many counters there are.
     pub(crate) fn counters(&self) -> usize {
         self.apps.iter().map(HashMap::len).sum()
+    }
+
+    /// What the peers count of one app: by media source and country.
+    pub(crate) fn by_source_and_country(&self, app: usize) -> BTreeMap<[String; 2], u64> {
+        let mut sums = BTreeMap::new();
+        for (counter, count) in &self.apps[app] {
+            let [_, source, _, country] = Install::words(*counter);
+            *sums.entry([source, country]).or_default() += count;
+        }
+        sums
+    }
+
+    /// How many counters the peers keep.
+    pub(crate) fn peers_counters(&self) -> usize {
+        (0..APPS).map(|app| self.by_source_and_country(app).len()).sum()
     }
 
     /// Whether an answer of `/v1/stats` about one app, grouped by `GROUPS`, is right to the last counter.
