@@ -45,7 +45,7 @@ e2e: ## The end-to-end tests on a real Kafka and Redis, with kill -9.
 	$(CARGO) test -p ledger -p e2e --locked -- --test-threads=1
 
 bench: ## What an event costs reports, its floor and its peers. JOB=price for the guarantee; PEERS=python,go ROUNDS=3 EVENTS=2000000 ...
-	@$(NEED) build cargo java maven redis-server
+	@$(NEED) build cargo java maven redis-server $(if $(filter instructions,$(JOB)),valgrind)
 	@deploy/kafka/kafka.sh fetch >/dev/null
 	$(CARGO) build --release --locked -p reports -p attributary -p bench
 	target/release/bench $(BENCH) $(ARGS)

@@ -30,17 +30,18 @@ pub(crate) fn costs(run: &Run) -> String {
     for entry in &run.contenders {
         table.add_row(row(run, entry));
     }
-    table.to_string()
+    let mut text = table.to_string();
+    for entry in &run.contenders {
+        if let Some(why) = &entry.failed {
+            text += &format!("\n\n{}: {why}.", entry.name);
+        }
+    }
+    text
 }
 
 fn row(run: &Run, entry: &Entry) -> Vec<String> {
     let Some(micros) = run.micros(entry) else {
-        let why = entry.failed.as_deref().unwrap_or("did not run");
-        return vec![entry.name.clone(), format!("failed: {}", why.replace('|', "/"))];
-    };
-    let name = match &entry.failed {
-        Some(why) => format!("{} (failed after {} rounds: {})", entry.name, entry.rounds.len(), why.replace('|', "/")),
-        None => entry.name.clone(),
+        return vec![entry.name.clone(), "failed".to_owned()];
     };
     let to = |other: &str| run.entry(other).and_then(|other| run.ratio(entry, other, Entry::micros));
     let text = |spread: Option<&Spread>| spread.map(Spread::text).unwrap_or_default();
@@ -52,7 +53,7 @@ fn row(run: &Run, entry: &Entry) -> Vec<String> {
     let redis = run.redis_micros(entry).filter(|redis| redis.median >= 0.005);
     let peak = Spread::of(entry.rounds.iter().map(|cost| cost.peak_mib)).map_or(0.0, |peak| peak.most);
     vec![
-        name,
+        entry.name.clone(),
         micros.text(),
         format!("{:.0}", 1e6 / micros.median),
         text(ours.as_ref()),
