@@ -6,7 +6,8 @@ use anyhow::{Context, ensure};
 use serde::{Deserialize, Serialize};
 
 use crate::child::{Child, on_core};
-use crate::consume::Saw;
+use crate::consume::{Read, Saw};
+use crate::floor;
 use crate::options::{Job, Options};
 use crate::peer::{self, Peer};
 use crate::service::Service;
@@ -14,8 +15,8 @@ use crate::truth::Truth;
 use crate::world::World;
 
 pub(crate) enum Contender {
-    /// A bare consumer that reads nothing, or the fields that are counted by.
-    Consumer(&'static str),
+    /// A bare consumer, and how far it goes.
+    Consumer(Read),
     Service(Service),
     Peer(Peer),
 }
@@ -34,7 +35,10 @@ pub(crate) struct Cost {
     pub(crate) instructions: Option<u64>,
 }
 
-pub(crate) const FLOOR: &str = "bare librdkafka + parse";
+pub(crate) const BARE: &str = "bare librdkafka";
+/// Everything that must be done, in the straightforward way, run for real.
+pub(crate) const FLOOR: &str = "+ sums to Redis: the composed floor";
+const STEPS: [Read; 4] = [Read::Nothing, Read::Fields, Read::Counts, Read::Stores];
 const LONGEST_ROUND: Duration = Duration::from_secs(900);
 
 /// All that take part, in the order in which they read. Peers are built here.
@@ -44,16 +48,18 @@ pub(crate) fn contenders(options: &Options) -> anyhow::Result<Vec<Contender>> {
         let service = |service: Service| Contender::Service(if watched { service.under_valgrind() } else { service });
         return Ok(vec![service(Service::UNGUARDED), service(Service::REPORTS)]);
     }
-    let ours = [Contender::Consumer("nothing"), Contender::Consumer("fields"), Contender::Service(Service::REPORTS)];
+    let floors = STEPS.map(Contender::Consumer).into_iter();
     let peers = peer::chosen(&options.peers)?.into_iter().map(Contender::Peer);
-    Ok(ours.into_iter().chain(peers).collect())
+    Ok(floors.chain([Contender::Service(Service::REPORTS)]).chain(peers).collect())
 }
 
 impl Contender {
     pub(crate) fn name(&self) -> &str {
         match self {
-            Self::Consumer("nothing") => "bare librdkafka",
-            Self::Consumer(_) => FLOOR,
+            Self::Consumer(Read::Nothing) => BARE,
+            Self::Consumer(Read::Fields) => "+ parse",
+            Self::Consumer(Read::Counts) => "+ count",
+            Self::Consumer(Read::Stores) => FLOOR,
             Self::Service(service) => service.name,
             Self::Peer(peer) => &peer.title,
         }
@@ -86,7 +92,7 @@ impl Contender {
         world.empty_redis()?;
         let watch = Watch::start(world)?;
         match self {
-            Self::Consumer(read) => consume(read, truth, &watch),
+            Self::Consumer(read) => consume(*read, truth, &watch),
             Self::Service(service) => service.read(truth, round, &watch),
             Self::Peer(peer) => peer.read(truth, round, &watch),
         }
@@ -121,15 +127,19 @@ impl<'a> Watch<'a> {
     }
 }
 
-fn consume(read: &str, truth: &Truth, watch: &Watch<'_>) -> anyhow::Result<Cost> {
+fn consume(read: Read, truth: &Truth, watch: &Watch<'_>) -> anyhow::Result<Cost> {
     let world = watch.world;
     let mut command = on_core(world.core, std::env::current_exe()?);
-    command.args(["consume", "--brokers", &world.brokers(), "--records", &truth.records.to_string(), "--read", read]);
+    command.args(["consume", "--brokers", &world.brokers(), "--records", &truth.records.to_string()]);
+    command.args(["--redis", &world.redis_port.to_string(), "--read", read.name()]);
     let mut child = Child::ask("consume", command, world.folder())?;
     let answer = child.answer("", (&world.stop, watch.deadline()))?;
     let cost = watch.cost(&child)?;
     let saw: Saw = serde_json::from_str(&answer).context("reading what a consumer saw")?;
     let expected = Saw { records: truth.records, times: saw.times.map(|_| truth.times) };
     ensure!(saw == expected, "wrong count: {expected:?} was produced, but {saw:?} was read");
+    if read == Read::Stores {
+        floor::check(world.redis_port, truth)?;
+    }
     Ok(cost)
 }

@@ -3,21 +3,22 @@
 mod options;
 mod rounds;
 
-mod consume;
 mod contender;
 mod peer;
 mod service;
+
+mod consume;
+mod floor;
 
 mod load;
 mod record;
 mod shape;
 mod truth;
 
-mod world;
-
 mod child;
 mod stop;
 mod tree;
+mod world;
 
 mod page;
 mod picture;

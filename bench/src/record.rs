@@ -18,6 +18,7 @@ const ORGANIC: usize = 0;
 /// 2026-11-22, of which the installs fill the whole day in order.
 const DAY_START: i64 = 1_795_305_600_000;
 pub(crate) const DAY: &str = "2026-11-22";
+pub(crate) const DAY_NUMBER: i64 = DAY_START / DAY_LENGTH.cast_signed();
 const DAY_LENGTH: u64 = 86_400_000;
 const HOUR_LENGTH: u64 = 3_600_000;
 /// Below this size a record has only what is counted.

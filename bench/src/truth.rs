@@ -41,11 +41,15 @@ impl Truth {
         self.apps.iter().map(HashMap::len).sum()
     }
 
+    /// Every counter of one app: hour, media source, campaign, country.
+    pub(crate) fn counters_of(&self, app: usize) -> impl Iterator<Item = ([String; 4], u64)> {
+        self.apps[app].iter().map(|(counter, count)| (Install::words(*counter), *count))
+    }
+
     /// What the peers count of one app: by media source and country.
     pub(crate) fn by_source_and_country(&self, app: usize) -> BTreeMap<[String; 2], u64> {
         let mut sums = BTreeMap::new();
-        for (counter, count) in &self.apps[app] {
-            let [_, source, _, country] = Install::words(*counter);
+        for ([_, source, _, country], count) in self.counters_of(app) {
             *sums.entry([source, country]).or_default() += count;
         }
         sums
@@ -72,8 +76,7 @@ impl Truth {
             counters.len(),
             found.len()
         );
-        for (counter, &count) in counters {
-            let words = Install::words(*counter);
+        for (words, count) in self.counters_of(app) {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let seen = found.get(&words).copied().flatten();
             ensure!(seen == Some(count), "wrong count: {} {words:?} is {count}, but {seen:?} was found", app_id(app));
