@@ -9,21 +9,19 @@ mod service;
 
 mod consume;
 mod floor;
-
 mod load;
 mod record;
 mod shape;
 mod truth;
 
 mod child;
-mod stop;
-mod tree;
-mod world;
-
 mod page;
 mod picture;
 mod results;
+mod stop;
 mod table;
+mod tree;
+mod world;
 
 use std::process::ExitCode;
 

@@ -62,7 +62,7 @@ fn attempt(
         Err(error) if contender.may_fail() => {
             world.stop.check()?;
             println!("{}: failed: {error:#}", entry.name);
-            entry.failed = Some(format!("{error:#}").lines().collect::<Vec<_>>().join(" "));
+            entry.failed = format!("{error:#}").lines().next().map(|line| line.trim_end_matches(':').to_owned());
         }
         Err(error) => return Err(error),
     }
