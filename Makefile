@@ -20,7 +20,7 @@ demo: ## Kafka, Redis, every service and a traffic simulator, with a live view. 
 test: check deny e2e ## Everything: lint, unit and property tests, and the end-to-end tests on a real Kafka and Redis.
 
 check: lint ## The part that needs neither Java nor servers.
-	$(CARGO) test --workspace --locked --exclude e2e --exclude ledger --exclude bench
+	$(CARGO) test --workspace --locked --exclude e2e --exclude ledger
 
 lint:
 	@$(NEED) build cargo

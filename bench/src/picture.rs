@@ -32,7 +32,7 @@ pub(crate) fn bars(run: &Run) -> String {
         let fill = if name == OURS { "#d9480f" } else { "#748091" };
         let name = escaped(name);
         let length = micros.map_or(0.0, |micros| (micros / most * (WIDTH - LABELS - 90.0)).max(1.0));
-        let value = micros.map_or("failed".to_owned(), |micros| format!("{micros:.2}"));
+        let value = micros.map_or("did not run".to_owned(), |micros| format!("{micros:.2}"));
         // Writing into a string cannot fail.
         write!(
             svg,

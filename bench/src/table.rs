@@ -41,7 +41,7 @@ pub(crate) fn costs(run: &Run) -> String {
 
 fn row(run: &Run, entry: &Entry) -> Vec<String> {
     let Some(micros) = run.micros(entry) else {
-        return vec![entry.name.clone(), "failed".to_owned()];
+        return vec![entry.name.clone(), "did not run".to_owned()];
     };
     let to = |other: &str| run.entry(other).and_then(|other| run.ratio(entry, other, Entry::micros));
     let text = |spread: Option<&Spread>| spread.map(Spread::text).unwrap_or_default();
