@@ -81,6 +81,14 @@ impl Contender {
         }
     }
 
+    /// In so many rounds it takes part.
+    pub(crate) fn rounds(&self) -> usize {
+        match self {
+            Self::Peer(peer) => peer.rounds.unwrap_or(usize::MAX),
+            Self::Consumer(_) | Self::Service(_) => usize::MAX,
+        }
+    }
+
     /// Whether the bench goes on without it when it fails.
     pub(crate) fn may_fail(&self) -> bool {
         matches!(self, Self::Peer(_))

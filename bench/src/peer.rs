@@ -24,6 +24,8 @@ pub(crate) struct Peer {
     pub(crate) trouble: Option<String>,
     /// So many times the CPU of `reports` it is expected to need at least.
     pub(crate) goal: Option<f64>,
+    /// In so many rounds it takes part, where it is too slow for all of them.
+    pub(crate) rounds: Option<usize>,
     folder: PathBuf,
     variant: String,
 }
@@ -43,6 +45,8 @@ struct Variant {
     words: String,
     /// So many times the CPU of `reports` it is expected to need at least.
     goal: Option<f64>,
+    /// In so many rounds it takes part, where it is too slow for all of them.
+    rounds: Option<usize>,
 }
 
 /// The variants of the folders that were asked for, each built.
@@ -78,12 +82,13 @@ fn variants(folder: &Path) -> anyhow::Result<Vec<Peer>> {
     if let Some(absent) = card.absent {
         let trouble = Some(absent);
         let (folder, variant) = (folder.to_owned(), String::new());
-        return Ok(vec![Peer { title: card.title, trouble, goal: None, folder, variant }]);
+        return Ok(vec![Peer { title: card.title, trouble, goal: None, rounds: None, folder, variant }]);
     }
     println!("building {}", card.title);
     let trouble = build(folder).err().map(|error| format!("{error:#}"));
-    let peer = |(variant, Variant { words, goal }): (String, Variant)| Peer {
+    let peer = |(variant, Variant { words, goal, rounds }): (String, Variant)| Peer {
         goal,
+        rounds,
         title: format!("{}: {words}", card.title),
         trouble: trouble.clone(),
         folder: folder.to_owned(),

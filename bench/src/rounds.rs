@@ -37,6 +37,9 @@ fn measure(options: &Options, stop: Stop) -> anyhow::Result<()> {
             order.reverse(); // what warms up or wears out with time favours nobody
         }
         for (contender, entry) in order {
+            if entry.rounds.len() >= contender.rounds() {
+                continue;
+            }
             attempt(contender, entry, (&world, &truth, STARTS + round))?;
             if let (None, Some(cost)) = (&entry.failed, entry.rounds.last()) {
                 println!("round {round}: {}: {}", entry.name, entry.words(cost, options.events));

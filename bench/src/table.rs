@@ -52,8 +52,11 @@ fn row(run: &Run, entry: &Entry) -> Vec<String> {
     });
     let redis = run.redis_micros(entry).filter(|redis| redis.median >= 0.005);
     let peak = Spread::of(entry.rounds.iter().map(|cost| cost.peak_mib)).map_or(0.0, |peak| peak.most);
+    let most = run.contenders.iter().map(|entry| entry.rounds.len()).max().unwrap_or_default();
+    let rounds =
+        if entry.rounds.len() < most { format!(" ({} of {most} rounds)", entry.rounds.len()) } else { String::new() };
     vec![
-        entry.name.clone(),
+        entry.name.clone() + &rounds,
         micros.text(),
         format!("{:.0}", 1e6 / micros.median),
         text(ours.as_ref()),
