@@ -20,7 +20,7 @@ demo: ## Kafka, Redis, every service and a traffic simulator, with a live view. 
 test: check deny e2e ## Everything: lint, unit and property tests, and the end-to-end tests on a real Kafka and Redis.
 
 check: lint ## The part that needs neither Java nor servers.
-	$(CARGO) test --workspace --locked --exclude e2e --exclude ledger --exclude bench
+	$(CARGO) test --workspace --locked --exclude e2e --exclude ledger
 
 lint:
 	@$(NEED) build cargo
@@ -44,11 +44,15 @@ e2e: ## The end-to-end tests on a real Kafka and Redis, with kill -9.
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test -p ledger -p e2e --locked -- --test-threads=1
 
-bench: ## reports beside bare librdkafka on the same topic, in one run.
-	@$(NEED) build cargo java maven redis-server
+bench: ## What an event costs reports, its floor and its peers. JOB=price for the guarantee; PEERS=python,go ROUNDS=3 EVENTS=2000000 ...
+	@$(NEED) build cargo java maven redis-server $(if $(filter instructions,$(JOB)),valgrind)
 	@deploy/kafka/kafka.sh fetch >/dev/null
 	$(CARGO) build --release --locked -p reports -p attributary -p bench
-	target/release/bench $(ARGS)
+	target/release/bench $(BENCH) $(ARGS)
+
+# JOB, PEERS and the like are options of the bench in capitals: see `target/release/bench --help`.
+BENCH = $(foreach option,JOB PEERS ROUNDS EVENTS SEED BYTES MALFORMED ZIPF KEYS OUT,\
+  $(if $($(option)),--$(shell echo $(option) | tr A-Z a-z) $($(option))))
 
 compose-test: ## docker compose up for real, simulate and verify against it.
 	deploy/compose-test.sh

@@ -2,33 +2,74 @@
 
 use std::ffi::OsStr;
 use std::fs::{File, read_to_string};
+use std::io::{BufRead as _, BufReader};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child as Process, ChildStdout, Command, Stdio};
+use std::process::{Child as Process, Command, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
 
-/// A running process; dropping it kills it.
+use crate::stop::Stop;
+use crate::tree;
+
+/// A running process and what it started; dropping it kills them.
 pub(crate) struct Child {
-    name: &'static str,
+    name: String,
     process: Process,
     log: PathBuf,
+    answers: Option<Receiver<String>>,
 }
+
+const TURN: Duration = Duration::from_millis(100);
 
 impl Child {
     /// Starts it; what it says goes to `<folder>/<name>.log`.
-    pub(crate) fn start(name: &'static str, mut command: Command, folder: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn start(name: &str, mut command: Command, folder: &Path) -> anyhow::Result<Self> {
         let (log, output) = open_log(name, folder)?;
-        let process = command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).spawn();
-        Ok(Self { name, process: process.with_context(|| format!("starting {name}"))?, log })
+        command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).process_group(0);
+        let process = command.spawn().with_context(|| format!("starting {name}"))?;
+        Ok(Self { name: name.to_owned(), process, log, answers: None })
     }
 
-    /// Starts it; what it answers can be read, and it goes on until it is dropped.
-    pub(crate) fn ask(name: &'static str, mut command: Command, folder: &Path) -> anyhow::Result<(Self, ChildStdout)> {
+    /// Starts it; what it answers can be awaited, and it is to go on until it is dropped.
+    pub(crate) fn ask(name: &str, mut command: Command, folder: &Path) -> anyhow::Result<Self> {
         let (log, output) = open_log(name, folder)?;
-        let process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(output).spawn();
-        let mut process = process.with_context(|| format!("starting {name}"))?;
-        let answers = process.stdout.take().context("its output is piped")?;
-        Ok((Self { name, process, log }, answers))
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(output).process_group(0);
+        let mut process = command.spawn().with_context(|| format!("starting {name}"))?;
+        let output = process.stdout.take().context("its output is piped")?;
+        let (sender, answers) = channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                if sender.send(line).is_err() {
+                    break;
+                }
+            }
+        });
+        Ok(Self { name: name.to_owned(), process, log, answers: Some(answers) })
+    }
+
+    /// The rest of the first line that begins with `mark`.
+    pub(crate) fn answer(&mut self, mark: &str, (stop, deadline): (&Stop, Instant)) -> anyhow::Result<String> {
+        let answers = self.answers.take().context("it was asked")?;
+        loop {
+            match answers.recv_timeout(TURN) {
+                Ok(line) => {
+                    if let Some(rest) = line.strip_prefix(mark) {
+                        return Ok(rest.trim().to_owned());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) if Instant::now() > deadline => bail!("{} takes too long", self.name),
+                Err(RecvTimeoutError::Timeout) => stop.check()?,
+                Err(RecvTimeoutError::Disconnected) => {
+                    stop.check()?;
+                    self.process.wait()?;
+                    self.check()?;
+                }
+            }
+        }
     }
 
     /// Fails with its last words once it has ended.
@@ -40,24 +81,35 @@ impl Child {
         bail!("{} ended ({status}):\n{}", self.name, last_words.join("\n"))
     }
 
-    /// Seconds of CPU that the whole process has used, in user and system mode.
-    pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
-        let stat = read_to_string(format!("/proc/{}/stat", self.process.id()))?;
-        let ticks = ticks(&stat).context("reading /proc/<pid>/stat")?;
-        Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
-    /// The most memory that it ever held, in MiB.
+    /// Seconds of CPU that it and what it started have used, in user and system mode.
+    pub(crate) fn cpu_seconds(&self) -> anyhow::Result<f64> {
+        tree::cpu_seconds(self.process.id())
+    }
+
+    /// The same without what it started.
+    pub(crate) fn own_cpu_seconds(&self) -> anyhow::Result<f64> {
+        tree::own_cpu_seconds(self.process.id())
+    }
+
+    /// The most memory that it and what it started ever held, in MiB.
     pub(crate) fn peak_mib(&self) -> anyhow::Result<f64> {
-        let status = read_to_string(format!("/proc/{}/status", self.process.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("reading /proc/<pid>/status")?;
-        Ok(line.trim().trim_end_matches(" kB").parse::<f64>()? / 1024.0)
+        tree::peak_mib(self.process.id())
+    }
+
+    fn group(&self) -> anyhow::Result<Pid> {
+        Pid::from_raw(self.process.id().cast_signed()).context("a process has an id")
     }
 }
 
 impl Drop for Child {
     fn drop(&mut self) {
-        if let Err(error) = self.process.kill().and_then(|()| self.process.wait()) {
+        // The group outlives its leader while anything that it started runs.
+        let killed = self.group().map(|group| kill_process_group(group, Signal::KILL));
+        if let Err(error) = killed.and_then(|_gone| Ok(self.process.wait()?)) {
             eprintln!("bench: cannot end {}: {error}", self.name);
         }
     }
@@ -72,26 +124,7 @@ pub(crate) fn on_core(core: Option<usize>, program: impl AsRef<OsStr>) -> Comman
 }
 
 fn open_log(name: &str, folder: &Path) -> anyhow::Result<(PathBuf, File)> {
-    let log = folder.join(format!("{name}.log"));
+    let log = folder.join(format!("{}.log", name.replace('/', "-")));
     let output = File::create(&log).with_context(|| format!("making {}", log.display()))?;
     Ok((log, output))
-}
-
-/// User and system time of a line of /proc/<pid>/stat. The name before the last parenthesis may hold anything.
-fn ticks(stat: &str) -> Option<u64> {
-    let mut words = stat.rsplit_once(") ")?.1.split(' ').skip(11);
-    let mut next = || words.next()?.parse::<u64>().ok();
-    Some(next()? + next()?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ticks;
-
-    #[test]
-    fn the_time_of_a_process_is_found_behind_any_name() {
-        let stat = "7 (a) b (c) S 1 7 7 0 -1 4194304 11 12 13 14 150 25 0 0 20 0 3 0 99 1024 5";
-        assert_eq!(ticks(stat), Some(175));
-        assert_eq!(ticks("nothing"), None);
-    }
 }

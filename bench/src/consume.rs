@@ -1,4 +1,4 @@
-//! The floors: librdkafka with the settings of a stage, alone or with the parse of `reports`.
+//! The floors: librdkafka with the settings of a stage, alone, with the parse of `reports`, and with what follows.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -13,6 +13,8 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Message as _};
 use serde::{Deserialize, Serialize};
 
+use crate::floor::Floor;
+
 /// What the bench tells a consumer that it starts.
 #[derive(Args)]
 pub(crate) struct Options {
@@ -21,6 +23,8 @@ pub(crate) struct Options {
     #[arg(long)]
     records: u64,
     #[arg(long)]
+    redis: u16,
+    #[arg(long)]
     read: Read,
 }
 
@@ -28,13 +32,28 @@ pub(crate) struct Options {
 pub(crate) enum Read {
     Nothing,
     Fields,
+    /// Counts in memory, too.
+    Counts,
+    /// Writes what was counted to Redis, too.
+    Stores,
+}
+
+impl Read {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Fields => "fields",
+            Self::Counts => "counts",
+            Self::Stores => "stores",
+        }
+    }
 }
 
 /// What a consumer saw.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub(crate) struct Saw {
     pub(crate) records: u64,
-    /// The sum of the event times in milliseconds: proof that each record was parsed.
+    /// The sum of the event times in milliseconds: proof that each record was parsed. Malformed ones have none.
     pub(crate) times: Option<i128>,
 }
 
@@ -83,7 +102,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     consumer.assign(&partitions)?;
     let saw = match options.read {
         Read::Nothing => read_nothing(&consumer, options.records)?,
-        Read::Fields => read_fields(&consumer, options.records)?,
+        Read::Fields => read_fields(&consumer, options.records, |_| Ok(()))?,
+        Read::Counts => read_and_count(&consumer, options.records, None)?,
+        Read::Stores => read_and_count(&consumer, options.records, Some(options.redis))?,
     };
     println!("{}", serde_json::to_string(&saw)?);
     std::io::stdout().flush()?;
@@ -92,31 +113,48 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 }
 
 fn read_nothing(consumer: &BaseConsumer, records: u64) -> anyhow::Result<Saw> {
-    let mut saw = Saw::default();
-    while saw.records < records {
-        match consumer.poll(PATIENCE) {
-            Some(Ok(_)) => saw.records += 1,
-            Some(Err(error)) => forgive(error)?,
-            None => anyhow::bail!("nothing arrives after {} records", saw.records),
-        }
-    }
+    each(consumer, records, |_| Ok(()))?;
+    Ok(Saw { records, times: None })
+}
+
+fn read_fields(
+    consumer: &BaseConsumer,
+    records: u64,
+    mut then: impl FnMut(&Install<'_>) -> anyhow::Result<()>,
+) -> anyhow::Result<Saw> {
+    let mut times = 0;
+    each(consumer, records, |payload| {
+        let Ok(install) = serde_json::from_slice::<Install<'_>>(payload) else { return Ok(()) };
+        times += i128::from(install.event_time.millis());
+        then(&install)
+    })?;
+    Ok(Saw { records, times: Some(times) })
+}
+
+fn read_and_count(consumer: &BaseConsumer, records: u64, redis: Option<u16>) -> anyhow::Result<Saw> {
+    let mut floor = Floor::open(redis)?;
+    let saw = read_fields(consumer, records, |install| floor.count(install))?;
+    floor.flush()?;
     Ok(saw)
 }
 
-fn read_fields(consumer: &BaseConsumer, records: u64) -> anyhow::Result<Saw> {
-    let mut saw = Saw { records: 0, times: Some(0) };
-    while saw.records < records {
+fn each(
+    consumer: &BaseConsumer,
+    records: u64,
+    mut read: impl FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut seen = 0;
+    while seen < records {
         match consumer.poll(PATIENCE) {
             Some(Ok(message)) => {
-                let install: Install<'_> = serde_json::from_slice(message.payload().unwrap_or_default())?;
-                saw.times = saw.times.map(|times| times + i128::from(install.event_time.millis()));
-                saw.records += 1;
+                read(message.payload().unwrap_or_default())?;
+                seen += 1;
             }
             Some(Err(error)) => forgive(error)?,
-            None => anyhow::bail!("nothing arrives after {} records", saw.records),
+            None => anyhow::bail!("nothing arrives after {seen} records"),
         }
     }
-    Ok(saw)
+    Ok(())
 }
 
 /// Connections that come and go are librdkafka's own business.

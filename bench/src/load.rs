@@ -12,22 +12,24 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::consume;
+use crate::options::Options;
 use crate::record::Draw;
 use crate::truth::Truth;
 use crate::world::World;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Produces `events` installs to `installs`, keyed so that they spread over all partitions.
-pub(crate) fn load(world: &World, events: u64, seed: u64) -> anyhow::Result<Truth> {
+/// Produces the installs, keyed so that they spread over all partitions.
+pub(crate) fn load(world: &World, options: &Options) -> anyhow::Result<Truth> {
+    let Options { events, seed, .. } = *options;
     let producer = producer(&world.brokers())?;
-    let (draw, mut rng) = (Draw::new(), StdRng::seed_from_u64(seed));
+    let (draw, mut rng) = (Draw::new(&options.shape), StdRng::seed_from_u64(seed));
     let mut truth = Truth::default();
     for number in 0..events {
         let install = draw.install(&mut rng, (number, events));
-        let json = install.json(&mut rng);
+        let (json, form) = draw.record(&install, &mut rng);
         send(&producer, &format!("device-{number}"), &json)?;
-        truth.count(&install, json.len());
+        truth.count(&install, json.len(), form);
         if number % 10_000 == 0 {
             producer.poll(Duration::ZERO);
             world.stop.check()?;
@@ -37,10 +39,10 @@ pub(crate) fn load(world: &World, events: u64, seed: u64) -> anyhow::Result<Trut
         }
     }
     producer.flush(PATIENCE).context("waiting until Kafka has all records")?;
-    truth.ends = consume::ends(&consume::consumer(&world.brokers())?)?;
-    let stored: i64 = truth.ends.iter().map(|(_, end)| end).sum();
+    let stored: i64 = consume::ends(&consume::consumer(&world.brokers())?)?.iter().map(|(_, end)| end).sum();
     ensure!(stored == events.cast_signed(), "{events} records were produced, but Kafka holds {stored}");
-    println!("loaded: {} bytes a record, {} distinct counters", truth.bytes / events, truth.counters());
+    let (bytes, malformed, counters) = (truth.bytes / events, truth.malformed, truth.counters());
+    println!("loaded: {bytes} bytes a record, {malformed} malformed, {counters} distinct counters");
     Ok(truth)
 }
 

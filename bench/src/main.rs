@@ -1,20 +1,27 @@
-//! Measures what an event costs `reports`, beside bare librdkafka reading the same topic in the same run.
+//! Measures what an event costs `reports`, beside the floors and the peers that read the same topic in the same run.
 
+mod options;
 mod rounds;
 
-mod consume;
 mod contender;
+mod peer;
+mod service;
 
+mod consume;
+mod floor;
 mod load;
 mod record;
+mod shape;
 mod truth;
 
-mod world;
-
 mod child;
-mod stop;
-
+mod page;
+mod picture;
 mod results;
+mod stop;
+mod table;
+mod tree;
+mod world;
 
 use std::process::ExitCode;
 
@@ -27,7 +34,7 @@ struct Cli {
     #[command(subcommand)]
     part: Option<Part>,
     #[command(flatten)]
-    options: rounds::Options,
+    options: options::Options,
 }
 
 #[derive(Subcommand)]

@@ -1,170 +1,194 @@
-//! What was measured, as a table, as a page and as JSON.
+//! What was measured: one run of each job, kept as JSON.
 
-use std::fmt::Write as _;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::Context;
-use comfy_table::{Table, presets};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use crate::contender::{CONTENDERS, Contender, Cost};
-use crate::rounds::Options;
+use crate::contender::{Contender, Cost};
+use crate::options::{Job, Options};
 use crate::truth::Truth;
 use crate::world::repository;
+use crate::{page, picture};
 
-/// What each contender cost, in their order.
-pub(crate) type Costs = [Cost; CONTENDERS.len()];
+/// The newest run of each job.
+pub(crate) struct Results {
+    folder: PathBuf,
+    runs: BTreeMap<String, Run>,
+}
 
 /// All that one run of the bench found out.
-#[derive(Serialize)]
-pub(crate) struct Results {
-    date: String,
-    command: String,
-    machine: String,
-    versions: String,
-    pinned: bool,
-    events: u64,
-    seed: u64,
-    bytes_per_event: u64,
-    counters: usize,
-    contenders: [&'static str; CONTENDERS.len()],
-    /// A start on the empty topic, until every partition is assigned.
-    start: Costs,
-    rounds: Vec<Costs>,
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Run {
+    pub(crate) date: String,
+    pub(crate) command: String,
+    pub(crate) machine: String,
+    pub(crate) versions: String,
+    pub(crate) pinned: bool,
+    pub(crate) events: u64,
+    #[serde(default)]
+    pub(crate) malformed: u64,
+    pub(crate) bytes_per_event: u64,
+    /// Distinct counters of `reports`, and of the peers.
+    pub(crate) counters: usize,
+    #[serde(default)]
+    pub(crate) peers_counters: usize,
+    pub(crate) contenders: Vec<Entry>,
+}
+
+/// One contender's part in a run.
+#[derive(Deserialize, Serialize)]
+pub(crate) struct Entry {
+    pub(crate) name: String,
+    /// So many times the CPU of `reports` it is expected to need at least.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) goal: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) failed: Option<String>,
+    /// Starts on the empty topic, until every partition is assigned.
+    pub(crate) starts: Vec<Cost>,
+    pub(crate) rounds: Vec<Cost>,
 }
 
 /// The middle of some figures and their spread.
-struct Spread {
-    median: f64,
-    least: f64,
-    most: f64,
+#[derive(Debug, PartialEq)]
+pub(crate) struct Spread {
+    pub(crate) median: f64,
+    pub(crate) least: f64,
+    pub(crate) most: f64,
 }
 
-const GOAL: f64 = 4.5;
-
 impl Results {
+    /// What is known from before; nothing, in a folder that has none.
+    pub(crate) fn read(folder: &Path) -> anyhow::Result<Self> {
+        let file = folder.join("results.json");
+        let runs = match std::fs::read_to_string(&file) {
+            Ok(text) => serde_json::from_str(&text).with_context(|| format!("reading {}", file.display()))?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error).with_context(|| format!("reading {}", file.display())),
+        };
+        Ok(Self { folder: folder.to_owned(), runs })
+    }
+
+    pub(crate) fn with(mut self, job: Job, run: Run) -> Self {
+        self.runs.insert(job.name().to_owned(), run);
+        self
+    }
+
+    pub(crate) fn of(&self, job: Job) -> Option<&Run> {
+        self.runs.get(job.name())
+    }
+
+    /// Prints what this job found out, and writes everything that is known.
+    pub(crate) fn publish(&self, job: Job) -> anyhow::Result<()> {
+        println!("\n{}", page::section(self, job));
+        std::fs::create_dir_all(&self.folder)?;
+        let write = |name: &str, text: String| {
+            std::fs::write(self.folder.join(name), text).with_context(|| format!("writing {name}"))
+        };
+        write("results.json", serde_json::to_string_pretty(&self.runs)? + "\n")?;
+        write("RESULTS.md", page::page(self))?;
+        match self.of(Job::Reports) {
+            Some(run) => write("results.svg", picture::bars(run)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Run {
     #[expect(clippy::disallowed_methods, reason = "results are dated")]
-    pub(crate) fn new(options: &Options, truth: &Truth, pinned: bool, start: Costs) -> anyhow::Result<Self> {
-        let Options { events, rounds, seed } = *options;
+    pub(crate) fn new(
+        options: &Options,
+        truth: &Truth,
+        (pinned, contenders): (bool, Vec<Entry>),
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             date: jiff::Timestamp::now().strftime("%Y-%m-%d").to_string(),
-            command: format!("make bench ARGS=\"--events {events} --rounds {rounds} --seed {seed}\""),
+            command: options.command(),
             machine: machine()?,
             versions: versions()?,
             pinned,
-            events,
-            seed,
-            bytes_per_event: truth.bytes / events,
+            events: options.events,
+            malformed: truth.malformed,
+            bytes_per_event: truth.bytes / options.events,
             counters: truth.counters(),
-            contenders: CONTENDERS.map(Contender::name),
-            start,
-            rounds: Vec::new(),
+            peers_counters: truth.peers_counters(),
+            contenders,
         })
     }
 
-    /// Adds a round, and says what it cost.
-    pub(crate) fn add(&mut self, costs: Costs) {
-        self.rounds.push(costs);
-        let each: Vec<String> =
-            (0..CONTENDERS.len()).map(|i| format!("{} {:.2}", self.contenders[i], self.micros(&costs, i))).collect();
-        println!("round {}: {} (CPU µs per event)", self.rounds.len(), each.join(" · "));
-    }
-
-    /// Prints the table and writes the files.
-    pub(crate) fn publish(&self) -> anyhow::Result<()> {
-        let table = self.table().to_string();
-        let verdict = self.verdict();
-        println!("\n{table}\n{verdict}");
-        let folder = repository().join("bench");
-        std::fs::write(folder.join("RESULTS.md"), self.page(&table, &verdict)).context("writing RESULTS.md")?;
-        let json = serde_json::to_string_pretty(self)? + "\n";
-        std::fs::write(folder.join("results.json"), json).context("writing results.json")
+    pub(crate) fn entry(&self, name: &str) -> Option<&Entry> {
+        self.contenders.iter().find(|entry| entry.name == name)
     }
 
     /// CPU microseconds per event, without what a start costs.
-    fn micros(&self, costs: &Costs, contender: usize) -> f64 {
-        (costs[contender].cpu_seconds - self.start[contender].cpu_seconds) * 1e6 / self.events as f64
+    pub(crate) fn micros(&self, entry: &Entry) -> Option<Spread> {
+        Spread::of(entry.rounds.iter().map(|cost| entry.micros(cost, self.events)))
     }
 
-    fn spread(&self, figure: impl Fn(&Costs) -> f64) -> Spread {
-        let mut figures: Vec<f64> = self.rounds.iter().map(figure).collect();
-        figures.sort_by(f64::total_cmp);
-        let (least, most) = (figures[0], figures[figures.len() - 1]);
-        Spread { median: f64::midpoint(figures[(figures.len() - 1) / 2], figures[figures.len() / 2]), least, most }
+    /// The same of Redis.
+    pub(crate) fn redis_micros(&self, entry: &Entry) -> Option<Spread> {
+        Spread::of(entry.rounds.iter().map(|cost| entry.redis_micros(cost, self.events)))
     }
 
-    fn ratio(&self, contender: usize) -> Spread {
-        self.spread(|costs| self.micros(costs, contender) / self.micros(costs, 0))
-    }
-
-    fn table(&self) -> Table {
-        let mut table = Table::new();
-        table.load_style(presets::ASCII_MARKDOWN);
-        table.set_header([
-            "",
-            "CPU µs per event: median (min – max)",
-            "events a second per core",
-            "ratio to bare librdkafka",
-            "peak memory",
-            "Redis' own CPU µs per event",
-        ]);
-        for (index, contender) in CONTENDERS.into_iter().enumerate() {
-            let micros = self.spread(|costs| self.micros(costs, index));
-            let redis = self.spread(|costs| costs[index].redis_seconds * 1e6 / self.events as f64);
-            let redis = if contender == Contender::Reports { format!("{:.2}", redis.median) } else { String::new() };
-            table.add_row([
-                contender.name().to_owned(),
-                micros.text(),
-                format!("{:.0}", 1e6 / micros.median),
-                self.ratio(index).text(),
-                format!("{:.0} MiB", self.spread(|costs| costs[index].peak_mib).most),
-                redis,
-            ]);
-        }
-        table
-    }
-
-    fn verdict(&self) -> String {
-        let ratio = self.ratio(CONTENDERS.len() - 1).median;
-        let word = if ratio <= GOAL { "met" } else { "missed" };
-        format!("The goal of at most {GOAL} times bare librdkafka is {word}: {ratio:.2}.")
-    }
-
-    fn page(&self, table: &str, verdict: &str) -> String {
-        let mut page = String::from("# What an event costs `reports`\n\n");
-        let Self { date, command, machine, versions, events, bytes_per_event, counters, .. } = self;
-        let cores = if self.pinned {
-            "Kafka and Redis run on one core, the measured process on another."
-        } else {
-            "Nothing is pinned to a core here."
-        };
-        // Writing into a string cannot fail.
-        write!(
-            page,
-            "Made by `{command}` on {date}: {events} installs of {bytes_per_event} bytes of JSON, lz4, 4 partitions, \
-             {counters} distinct counters.\n{machine}. {versions}.\n\n{table}\n\n{verdict}\n\n{}\n- {cores}\n",
-            METHOD
-        )
-        .unwrap_or_default();
-        page
+    /// The ratios of one contender to another, each within a round.
+    pub(crate) fn ratio(&self, of: &Entry, to: &Entry, figure: fn(&Entry, &Cost, u64) -> f64) -> Option<Spread> {
+        let pairs = of.rounds.iter().zip(&to.rounds);
+        Spread::of(pairs.map(|(a, b)| figure(of, a, self.events) / figure(to, b, self.events)))
     }
 }
 
-const METHOD: &str = "\
-## How it is measured
-- Each contender reads the same topic from its beginning to its end, in turn, round after round. Ratios are the median of
-  the ratios within a round; the machine's other work moves absolute times more than ratios.
-- *bare librdkafka* takes every record by `poll`, with the consumer settings of `reports`, and does nothing with it;
-  *+ parse* also reads the fields that `reports` counts by. *reports* is the shipped binary with its defaults, exactly-once
-  into a real Redis, until `as_of` of `/v1/stats` stands at the end of every partition.
-- The time is user and system time of the whole process, librdkafka's threads included (`/proc/<pid>/stat`). What a start
-  costs was measured on the empty topic, until every partition was assigned, and is taken off each.
-- Apps, media sources, campaigns and countries follow Zipf's law (exponent 1; 20 × 25 × 4 × 50), spread over 24 hours.
-- Every round is checked against what was produced: the bare readers by number (and the sum of times), `reports` counter by
-  counter. One wrong count fails the bench. Redis is emptied between rounds. `results.json` has every round.";
+impl Entry {
+    pub(crate) fn new(contender: &Contender) -> Self {
+        Self {
+            name: contender.name().to_owned(),
+            goal: contender.goal(),
+            failed: contender.trouble().map(str::to_owned),
+            starts: Vec::new(),
+            rounds: Vec::new(),
+        }
+    }
+
+    pub(crate) fn micros(&self, cost: &Cost, events: u64) -> f64 {
+        self.beyond_a_start(cost, events, |cost| cost.cpu_seconds * 1e6)
+    }
+
+    pub(crate) fn redis_micros(&self, cost: &Cost, events: u64) -> f64 {
+        self.beyond_a_start(cost, events, |cost| cost.redis_seconds * 1e6)
+    }
+
+    pub(crate) fn instructions(&self, cost: &Cost, events: u64) -> f64 {
+        self.beyond_a_start(cost, events, |cost| cost.instructions.unwrap_or_default() as f64)
+    }
+
+    fn beyond_a_start(&self, cost: &Cost, events: u64, figure: impl Fn(&Cost) -> f64) -> f64 {
+        let start = Spread::of(self.starts.iter().map(&figure)).map_or(0.0, |start| start.median);
+        (figure(cost) - start) / events as f64
+    }
+
+    /// What a round cost, while the bench runs.
+    pub(crate) fn words(&self, cost: &Cost, events: u64) -> String {
+        if cost.instructions.is_some() {
+            return format!("{:.0} instructions per event", self.instructions(cost, events));
+        }
+        let (own, redis) = (self.micros(cost, events), self.redis_micros(cost, events));
+        format!("{own:.2} CPU µs per event, Redis {redis:.2}, {:.1} s", cost.wall_seconds)
+    }
+}
 
 impl Spread {
-    fn text(&self) -> String {
+    /// None of nothing.
+    pub(crate) fn of(figures: impl Iterator<Item = f64>) -> Option<Self> {
+        let mut figures: Vec<f64> = figures.collect();
+        figures.sort_by(f64::total_cmp);
+        let (&least, &most) = (figures.first()?, figures.last()?);
+        let median = f64::midpoint(figures[(figures.len() - 1) / 2], figures[figures.len() / 2]);
+        Some(Self { median, least, most })
+    }
+
+    pub(crate) fn text(&self) -> String {
         format!("{:.2} ({:.2} – {:.2})", self.median, self.least, self.most)
     }
 }
@@ -198,15 +222,19 @@ mod tests {
 
     #[test]
     fn a_ratio_is_the_median_of_the_ratios_within_rounds_and_a_start_is_free() {
-        let cost = |cpu_seconds| Cost { cpu_seconds, redis_seconds: 0.0, wall_seconds: 1.0, peak_mib: 1.0 };
-        let options = Options { events: 1, rounds: 3, seed: 1 };
-        let start = [1.0, 1.0, 2.0].map(cost);
-        let mut results = Results::new(&options, &Truth::default(), false, start).unwrap();
-        for (bare, reports) in [(2.0, 4.0), (3.0, 10.0), (2.0, 5.0)] {
-            results.add([bare, bare, reports].map(cost));
-        }
-        let ratio = results.ratio(2);
-        assert_eq!((ratio.median, ratio.least, ratio.most), (3.0, 2.0, 4.0));
-        assert!(results.verdict().contains("met: 3.00"));
+        let cost = |cpu_seconds| Cost { cpu_seconds, ..Cost::default() };
+        let entry = |name: &str, start, rounds: [f64; 3]| Entry {
+            name: name.to_owned(),
+            goal: None,
+            failed: None,
+            starts: vec![cost(start)],
+            rounds: rounds.map(cost).to_vec(),
+        };
+        let (bare, reports) = (entry("bare", 1.0, [2.0, 3.0, 2.0]), entry("reports", 2.0, [4.0, 10.0, 5.0]));
+        let text = r#"{"date":"","command":"","machine":"","versions":"","pinned":false,"events":1,"bytes_per_event":1,
+                       "counters":1,"contenders":[]}"#;
+        let run: Run = serde_json::from_str(text).unwrap();
+        let ratio = run.ratio(&reports, &bare, Entry::micros);
+        assert_eq!(ratio, Some(Spread { median: 3.0, least: 2.0, most: 4.0 }));
     }
 }

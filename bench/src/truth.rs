@@ -1,37 +1,37 @@
 //! What was produced, so that every round can be checked against it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
-use crate::record::{APPS, Install, app_id};
+use crate::record::{APPS, Form, Install, app_id};
 
 /// What the topic holds.
 #[derive(Default)]
 pub(crate) struct Truth {
     pub(crate) records: u64,
+    pub(crate) malformed: u64,
     pub(crate) bytes: u64,
     /// The sum of the event times in milliseconds.
     pub(crate) times: i128,
-    /// The end of each partition.
-    pub(crate) ends: Vec<(i32, i64)>,
     /// By app, installs of each counter: hour, media source, campaign, country.
     apps: [HashMap<[u8; 4], u64>; APPS],
 }
 
+/// Between the values in a field of the peers.
+pub(crate) const VALUES: &str = "|";
 /// By hour, media source, campaign and country: all that a day of one app is counted by in the bench.
 pub(crate) const GROUPS: [&str; 4] = ["hour", "media_source", "campaign", "country"];
 
 impl Truth {
-    /// The truth about a topic before it is loaded.
-    pub(crate) fn of_nothing(ends: Vec<(i32, i64)>) -> Self {
-        Self { ends, ..Self::default() }
-    }
-
-    pub(crate) fn count(&mut self, install: &Install, bytes: usize) {
+    pub(crate) fn count(&mut self, install: &Install, bytes: usize, form: Form) {
         self.records += 1;
         self.bytes += bytes as u64;
+        if form == Form::Malformed {
+            self.malformed += 1;
+            return;
+        }
         self.times += i128::from(install.millis());
         *self.apps[install.app].entry(install.counter()).or_default() += 1;
     }
@@ -39,6 +39,25 @@ impl Truth {
     /// How many counters there are.
     pub(crate) fn counters(&self) -> usize {
         self.apps.iter().map(HashMap::len).sum()
+    }
+
+    /// Every counter of one app: hour, media source, campaign, country.
+    pub(crate) fn counters_of(&self, app: usize) -> impl Iterator<Item = ([String; 4], u64)> {
+        self.apps[app].iter().map(|(counter, count)| (Install::words(*counter), *count))
+    }
+
+    /// What the peers count of one app: by media source and country.
+    pub(crate) fn by_source_and_country(&self, app: usize) -> BTreeMap<[String; 2], u64> {
+        let mut sums = BTreeMap::new();
+        for ([_, source, _, country], count) in self.counters_of(app) {
+            *sums.entry([source, country]).or_default() += count;
+        }
+        sums
+    }
+
+    /// How many counters the peers keep.
+    pub(crate) fn peers_counters(&self) -> usize {
+        (0..APPS).map(|app| self.by_source_and_country(app).len()).sum()
     }
 
     /// Whether an answer of `/v1/stats` about one app, grouped by `GROUPS`, is right to the last counter.
@@ -57,8 +76,7 @@ impl Truth {
             counters.len(),
             found.len()
         );
-        for (counter, &count) in counters {
-            let words = Install::words(*counter);
+        for (words, count) in self.counters_of(app) {
             let words: Vec<&str> = words.iter().map(String::as_str).collect();
             let seen = found.get(&words).copied().flatten();
             ensure!(seen == Some(count), "wrong count: {} {words:?} is {count}, but {seen:?} was found", app_id(app));

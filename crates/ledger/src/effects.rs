@@ -156,12 +156,12 @@ impl Effects {
     }
 
     /// The keys, each behind the tag, for KEYS of the script.
-    pub(crate) fn keys(&self, tag: &str) -> impl ExactSizeIterator<Item = String> {
+    pub fn keys(&self, tag: &str) -> impl ExactSizeIterator<Item = String> {
         self.slots.iter().map(move |slot| format!("{tag}{}", slot.key))
     }
 
     /// The operations, for ARGV of the script, in the order of the keys.
-    pub(crate) fn arguments(&self, command: &mut Cmd) {
+    pub fn arguments(&self, command: &mut Cmd) {
         for slot in &self.slots {
             let expiry = match slot.expiry {
                 Some(Expiry::At(seconds)) => seconds.to_string(),

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use ledger::Ledger;
+use ledger::Effects;
 use service::Running;
-use stream::{Kafka, Stage, Watermarks};
+use stream::{Kafka, Sink, Stage, Watermarks};
 
 use crate::config::Config;
 use crate::count::Handler;
@@ -14,20 +14,19 @@ const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How soon a stop is noticed meanwhile.
 const TURN: Duration = Duration::from_millis(200);
 
-/// Counts `topic` into the ledger of the stage `name` until the service stops.
-pub(crate) fn run(
-    name: &str,
-    topic: &str,
-    count: Handler,
+/// Counts `topic` into the place of the stage `name` until the service stops.
+pub(crate) fn run<S: Sink<Output = Effects>>(
+    (name, topic, count): (&str, &str, Handler),
+    open: impl FnOnce() -> stream::Result<S>,
     (config, running): (&Config, Running),
 ) -> anyhow::Result<()> {
     if name.ends_with("-redrive") && !wait_for(topic, &config.kafka, &running)? {
         return Ok(());
     }
-    let ledger = Ledger::open(&config.redis, name, topic)?;
+    let place = open()?;
     let settings = config.reports.clone();
     let keep = settings.keep;
-    let stage = Stage::open(&config.kafka, name, topic, ledger, move |batch| count(batch, &settings))?;
+    let stage = Stage::open(&config.kafka, name, topic, place, move |batch| count(batch, &settings))?;
     Ok(stage.keeps(&config.kafka, keep).limits(&config.batch).run(|trouble| running.turn(trouble))?)
 }
 
