@@ -40,7 +40,7 @@ impl Decider {
         let outcome = match newest {
             Some(newest) => {
                 let mut answers = self.lookups.answer((partition.id, newest), &questions, self.recent.floor())?;
-                self.recent.complete(&mut answers, &questions);
+                self.recent.complete(partition.id, &mut answers, &questions);
                 decide_batch(&partition, &arrivals, &answers, &self.apps.rules())?
             }
             None => Outcome::default(),
@@ -48,7 +48,7 @@ impl Decider {
         for Refused { offset, refusal } in refused.into_iter().chain(outcome.refused) {
             batch.refuse(offset, refusal.code, refusal.message);
         }
-        self.recent.add(outcome.decided); // if the commit fails, the next session forgets them
+        self.recent.add(partition.id, outcome.decided); // if the commit fails, the next session forgets them
         Ok(outcome.records)
     }
 }

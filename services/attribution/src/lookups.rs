@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use event::topic;
-use ledger::{Ask, Index, Seen};
+use ledger::{Ask, Seen};
 use stream::Offset;
 
 use crate::ends::{Ends, Log};
@@ -13,13 +13,16 @@ use crate::hold::Hold;
 use crate::known::Known;
 use crate::questions::{Answers, Questions};
 
+/// Asks partitions of an index the same questions, each at one moment: Redis, or what a test has instead.
+pub(crate) type Fetch = Box<dyn FnMut(&[i32], &[Ask]) -> stream::Result<Vec<Seen>> + Send>;
+
 pub(crate) struct Lookups {
     pub(crate) hold: Hold,
     pub(crate) log: Log,
     /// What `remember` stored of `activity`.
-    pub(crate) remembered: Index,
+    pub(crate) remembered: Fetch,
     /// What `record` stored of `installs`.
-    pub(crate) recorded: Index,
+    pub(crate) recorded: Fetch,
     /// Where `activity` ended, and when that was asked.
     pub(crate) ends: Option<(i64, Ends)>,
 }
@@ -84,13 +87,13 @@ fn chunks(keys: &BTreeSet<String>, ask: fn(String) -> Ask) -> Vec<Vec<Ask>> {
 }
 
 /// Whether all of these partitions have been read up to these ends.
-pub(crate) fn is_caught_up(index: &mut Index, ends: &Ends) -> anyhow::Result<bool> {
-    Ok(complete(index, &ends.partitions(), &[], ends)?.is_some())
+pub(crate) fn is_caught_up(fetch: &mut Fetch, ends: &Ends) -> anyhow::Result<bool> {
+    Ok(complete(fetch, &ends.partitions(), &[], ends)?.is_some())
 }
 
 /// Answers of partitions that had all been read up to these ends; an answer of any earlier moment is thrown away.
-fn complete(index: &mut Index, partitions: &[i32], asks: &[Ask], ends: &Ends) -> anyhow::Result<Option<Vec<Seen>>> {
-    let seen = index.fetch(partitions, asks)?;
+fn complete(fetch: &mut Fetch, partitions: &[i32], asks: &[Ask], ends: &Ends) -> anyhow::Result<Option<Vec<Seen>>> {
+    let seen = fetch(partitions, asks)?;
     let positions = seen.iter().map(|seen| (seen.partition, seen.position.map(|position| position.0)));
     Ok(ends.missed(positions).is_empty().then_some(seen))
 }
