@@ -17,6 +17,12 @@ impl Reached {
         *self.0.entry(what).or_default() += 1;
     }
 
+    pub fn note_if(&mut self, happened: bool, what: &'static str) {
+        if happened {
+            self.note(what);
+        }
+    }
+
     pub fn add(&mut self, other: &Self) {
         for (what, times) in &other.0 {
             *self.0.entry(what).or_default() += times;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use stream::Offset;
 
 use crate::partitions::require_unchanged;
 
@@ -48,6 +49,11 @@ impl Ends {
     /// The same of one partition alone.
     pub(crate) fn only(&self, partition: i32) -> Self {
         Self(self.0.get(&partition).map(|&ends| (partition, ends)).into_iter().collect())
+    }
+
+    /// Whether the record at this offset lies below its end.
+    pub(crate) fn hold(&self, partition: i32, record: Offset) -> bool {
+        self.0.get(&partition).is_some_and(|&(_, end)| record.0 < end)
     }
 
     /// The partitions that a reader with these positions has not read to their ends. One that never stored a position has

@@ -27,6 +27,16 @@ pub(crate) struct Lookups {
     pub(crate) ends: Option<(i64, Ends)>,
 }
 
+/// The batch that asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker {
+    pub(crate) partition: i32,
+    /// Of its last record.
+    pub(crate) last: Offset,
+    /// When the newest of its records was appended.
+    pub(crate) newest: i64,
+}
+
 /// More questions than these hold up Redis for everybody else.
 const ASKED_AT_ONCE: usize = 1_000;
 
@@ -34,15 +44,10 @@ const REMEMBER: &str = "waiting for remember to reach the end of activity";
 const RECORD: &str = "waiting for record to reach the end of installs";
 
 impl Lookups {
-    /// Answers the questions of a batch in this partition, whose newest record was appended at `newest`: with every touch
-    /// that was appended until the hold had passed, and every decision of `installs` up to `floor`.
-    pub(crate) fn answer(
-        &mut self,
-        (partition, newest): (i32, i64),
-        questions: &Questions,
-        floor: &Ends,
-    ) -> anyhow::Result<Answers> {
-        let ends = self.ends_when_ripe(newest)?;
+    /// Answers the questions of a batch: with every touch that was appended until the hold had passed, and every decision
+    /// of `installs` up to `floor`.
+    pub(crate) fn answer(&mut self, asker: Asker, questions: &Questions, floor: &Ends) -> anyhow::Result<Answers> {
+        let ends = self.ends_when_ripe(asker)?;
         let Self { hold, remembered, recorded, .. } = self;
         let everywhere = ends.partitions();
         hold.until(REMEMBER, || complete(remembered, &everywhere, &[], &ends))?;
@@ -52,24 +57,26 @@ impl Lookups {
             let seen = hold.until(REMEMBER, || complete(remembered, &everywhere, &asks, &ends))?;
             gather_touches(&mut answers.touches, &asks, seen);
         }
-        let here = [partition];
+        let here = [asker.partition];
         for asks in chunks(&questions.first_seen, Ask::Get) {
-            let seen = hold.until(REMEMBER, || complete(remembered, &here, &asks, &ends.only(partition)))?;
+            let seen = hold.until(REMEMBER, || complete(remembered, &here, &asks, &ends.only(asker.partition)))?;
             gather(&mut answers.first_seen, &asks, seen, offset)?;
         }
         for asks in chunks(&questions.decisions, Ask::Get) {
-            let seen = hold.until(RECORD, || complete(recorded, &here, &asks, &floor.only(partition)))?;
+            let seen = hold.until(RECORD, || complete(recorded, &here, &asks, &floor.only(asker.partition)))?;
             gather(&mut answers.decisions, &asks, seen, known)?;
         }
         Ok(answers)
     }
 
     /// Where `activity` ended at some moment after these records had ripened.
-    fn ends_when_ripe(&mut self, newest: i64) -> anyhow::Result<Ends> {
-        // A clock that was set back makes an old answer look like one of the future.
+    fn ends_when_ripe(&mut self, Asker { partition, last, newest }: Asker) -> anyhow::Result<Ends> {
+        // A clock that was set back makes an old answer look like one of the future. One that is ahead makes it look as if
+        // it were of a moment after these records, which it does not even hold.
         if let Some((asked_at, ends)) = &self.ends
             && *asked_at <= self.hold.now()
             && self.hold.is_ripe(newest, *asked_at)
+            && ends.hold(partition, last)
         {
             return Ok(ends.clone());
         }

@@ -97,7 +97,17 @@ impl Backbone {
                 self.reached.note_if(expired > 0, "transaction timed out");
             }
             Step::Arrive(worker) => self.reached.note_if(self.kafka.arrive(*worker), "delayed commit arrived"),
-            Step::Poll(..) | Step::Decide(..) | Step::Publish(..) | Step::Work(..) => unreachable!("a worker of decide does these"),
+            Step::Poll(..) | Step::Decide(..) | Step::Publish(..) | Step::Work(..) => {
+                unreachable!("a worker of decide does these")
+            }
+        }
+    }
+
+    /// A step of what happens while a worker of `decide` waits or asks.
+    pub(super) fn go_on(&mut self) {
+        if let Some(step) = self.meanwhile.pop_front() {
+            self.reached.note("something happened while decide waited");
+            self.apply(&step);
         }
     }
 
@@ -145,9 +155,11 @@ impl Backbone {
             let mut entries = Vec::new();
             for (offset, event) in events {
                 let offset = i64::try_from(offset).unwrap();
-                entries.extend(arrival(event, offset).map(|arrival| {
-                    (offset, entry(&arrival, &Rules::default(), Duration::from_secs(3_600)).unwrap())
-                }));
+                entries.extend(
+                    arrival(event, offset).map(|arrival| {
+                        (offset, entry(&arrival, &Rules::default(), Duration::from_secs(3_600)).unwrap())
+                    }),
+                );
                 next = offset + 1;
             }
             (entries, next)
@@ -202,4 +214,3 @@ pub(super) fn recorded(entries: &[(i64, (String, Known))], ask: &Ask) -> Value {
     let known = entries.iter().find_map(|(_, (key, known))| (key == name).then_some(known));
     known.map_or(Value::None, |known| Value::Bytes(serde_json::to_vec(known).unwrap()))
 }
-

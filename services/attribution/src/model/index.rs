@@ -62,8 +62,7 @@ impl Group {
 impl<E> Index<E> {
     pub(super) fn new() -> Self {
         let store = std::array::from_fn(|_| None);
-        let workers =
-            std::array::from_fn(|_| Worker { generation: 0, positions: BTreeMap::new(), polled: Vec::new() });
+        let workers = std::array::from_fn(|_| Worker { generation: 0, positions: BTreeMap::new(), polled: Vec::new() });
         Self { store, history: Vec::new(), workers, group: Group::new() }
     }
 
@@ -125,9 +124,7 @@ impl<E> Index<E> {
     /// The worker has nothing in hand any more, and asks the store where to go on.
     pub(super) fn resume(&mut self, worker: usize) {
         let owned = self.group.owned_by(worker);
-        let mut start = |id: usize| {
-            self.store[id].get_or_insert(Kept { position: 0, entries: Vec::new() }).position
-        };
+        let mut start = |id: usize| self.store[id].get_or_insert(Kept { position: 0, entries: Vec::new() }).position;
         let positions = owned.into_iter().map(|id| (id, start(id))).collect();
         self.workers[worker] = Worker { generation: self.group.generation, positions, polled: Vec::new() };
     }

@@ -235,10 +235,7 @@ fn lookups(shared: &Shared) -> Lookups {
     let sleep = move |length: Duration| {
         let mut shared = sleeping.lock();
         shared.time += i64::try_from(length.as_millis()).unwrap();
-        if let Some(step) = shared.meanwhile.pop_front() {
-            shared.reached.note("something happened while decide waited");
-            shared.apply(&step);
-        }
+        shared.go_on();
     };
     let goes_on = move |_: Option<&str>| {
         let mut shared = running.lock();
@@ -249,8 +246,16 @@ fn lookups(shared: &Shared) -> Lookups {
     Lookups {
         hold: Hold::new(HOLD, Clock { now: Box::new(now), sleep: Box::new(sleep) }, goes_on),
         log: Log::new(move |topic| Ok(log.lock().kafka.ends(topic)), PARTITIONS),
-        remembered: Box::new(move |ids, asks| Ok(remember.lock().remember.fetch(ids, asks, remembered))),
-        recorded: Box::new(move |ids, asks| Ok(record.lock().record.fetch(ids, asks, recorded))),
+        remembered: Box::new(move |ids, asks| {
+            let mut shared = remember.lock();
+            shared.go_on();
+            Ok(shared.remember.fetch(ids, asks, remembered))
+        }),
+        recorded: Box::new(move |ids, asks| {
+            let mut shared = record.lock();
+            shared.go_on();
+            Ok(shared.record.fetch(ids, asks, recorded))
+        }),
         ends: None,
     }
 }

@@ -69,7 +69,8 @@ impl Backbone {
         for id in 0..PARTITIONS {
             let due = fold(&self.kafka.activity[id]);
             self.note_dropped(id, &due);
-            let installs: BTreeMap<String, Value> = self.kafka.published(topic::INSTALLS, id).map(attribution).collect();
+            let installs: BTreeMap<String, Value> =
+                self.kafka.published(topic::INSTALLS, id).map(attribution).collect();
             for (source, attribution) in &installs {
                 let offset: usize = source.rsplit('/').next().unwrap().parse().unwrap();
                 self.check_decision(&self.kafka.activity[id][offset], attribution)

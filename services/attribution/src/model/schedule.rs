@@ -78,7 +78,9 @@ impl fmt::Debug for Step {
             Self::Decide(worker, meanwhile) if meanwhile.is_empty() => write!(f, "Decide {worker} decides"),
             Self::Decide(worker, meanwhile) => write!(f, "Decide {worker} decides; while it waits: {meanwhile:?}"),
             Self::Publish(worker, fault) => write!(f, "Decide {worker} publishes{}", told(*fault)),
-            Self::Work(worker) => write!(f, "Remember and Record catch up; Decide {worker} polls, decides and publishes"),
+            Self::Work(worker) => {
+                write!(f, "Remember and Record catch up; Decide {worker} polls, decides and publishes")
+            }
             Self::Crash(stage, worker) => write!(f, "{stage:?} {worker} dies and starts again"),
             Self::Move(stage, owners) => write!(f, "the partitions of {stage:?} move to workers {owners:?}"),
             Self::Rollback(stage, None, commits) => write!(f, "the store of {stage:?} goes back by {commits} commits"),
@@ -112,7 +114,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => Just(Fault::NotApplied),
         1 => Just(Fault::AnswerLost),
         1 => Just(Fault::Torn),
-        2 => Just(Fault::EndDelayed),
+        3 => Just(Fault::EndDelayed),
     ]
 }
 
@@ -132,24 +134,25 @@ fn elsewhere() -> impl Strategy<Value = Step> {
         6 => (index(), 0..WORKERS, 1..5_usize).prop_map(|(stage, worker, most)| Step::Read(stage, worker, most)),
         6 => (index(), 0..WORKERS, fault()).prop_map(|(stage, worker, fault)| Step::Store(stage, worker, fault)),
         12 => index().prop_map(Step::CatchUp),
-        2 => (stage(), prop::array::uniform2(0..WORKERS)).prop_map(|(stage, owners)| Step::Move(stage, owners)),
+        4 => (stage(), prop::array::uniform2(0..WORKERS)).prop_map(|(stage, owners)| Step::Move(stage, owners)),
         2 => (index(), prop::option::of(0..PARTITIONS), 1..4_usize)
             .prop_map(|(stage, partition, commits)| Step::Rollback(stage, partition, commits)),
         1 => index().prop_map(Step::Empty),
         1 => Just(Step::Expire),
-        2 => (0..WORKERS).prop_map(Step::Arrive),
-        1 => prop_oneof![Just(0_i64), Just(-3_600_000), Just(200), Just(3_600_000)].prop_map(Step::SetClock),
+        4 => (0..WORKERS).prop_map(Step::Arrive),
+        1 => prop_oneof![2 => Just(0_i64), 4 => Just(-3_600_000), 1 => Just(200), 1 => Just(3_600_000)]
+            .prop_map(Step::SetClock),
     ]
 }
 
 pub(super) fn step() -> impl Strategy<Value = Step> {
-    let decide = (0..WORKERS, prop::collection::vec(elsewhere(), 0..6));
+    let decide = (0..WORKERS, prop::collection::vec(elsewhere(), 0..9));
     prop_oneof![
         40 => elsewhere(),
-        8 => (0..WORKERS).prop_map(Step::Work),
-        10 => (0..WORKERS, 1..5_usize).prop_map(|(worker, most)| Step::Poll(worker, most)),
-        10 => decide.prop_map(|(worker, meanwhile)| Step::Decide(worker, meanwhile)),
-        10 => (0..WORKERS, fault()).prop_map(|(worker, fault)| Step::Publish(worker, fault)),
+        6 => (0..WORKERS).prop_map(Step::Work),
+        16 => (0..WORKERS, 1..5_usize).prop_map(|(worker, most)| Step::Poll(worker, most)),
+        16 => decide.prop_map(|(worker, meanwhile)| Step::Decide(worker, meanwhile)),
+        16 => (0..WORKERS, fault()).prop_map(|(worker, fault)| Step::Publish(worker, fault)),
         1 => (stage(), 0..WORKERS).prop_map(|(stage, worker)| Step::Crash(stage, worker)),
     ]
 }
