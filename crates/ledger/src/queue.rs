@@ -30,6 +30,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// The last attempt whose outcome was recorded.
     pub recorded: u32,
+    /// When it was due: where an earlier claim came to nothing, the end of that lease.
+    pub due_ms: i64,
     pub body: Vec<u8>,
 }
 
@@ -52,7 +54,7 @@ impl Queue {
 
     /// Takes what is due. The lease, the crash marker and the retry are one: the due time moves to the lease's end.
     pub async fn claim(&self, partition: i32, endpoint: &str, claim: Claim) -> Result<Vec<Claimed>> {
-        let claimed: Vec<(String, u32, u32, Vec<u8>)> = script::CLAIM
+        let claimed: Vec<(String, u32, u32, i64, Vec<u8>)> = script::CLAIM
             .key(self.due(partition, endpoint))
             .arg(claim.now_ms)
             .arg(claim.lease_until_ms)
@@ -61,7 +63,7 @@ impl Queue {
             .invoke_async(&mut self.manager.clone())
             .await
             .map_err(transient)?;
-        let taken = |(id, attempt, recorded, body)| Claimed { id, attempt, recorded, body };
+        let taken = |(id, attempt, recorded, due_ms, body)| Claimed { id, attempt, recorded, due_ms, body };
         Ok(claimed.into_iter().map(taken).collect())
     }
 
@@ -73,6 +75,19 @@ impl Queue {
             .key(self.key(partition, "endpoints"))
             .arg(id)
             .arg(endpoint)
+            .invoke_async(&mut self.manager.clone())
+            .await
+            .map_err(transient)
+    }
+
+    /// Undoes a claim that led to nothing: the attempt was not made. Does nothing if a later claim holds the delivery.
+    pub async fn give_back(&self, (partition, endpoint): (i32, &str), claimed: &Claimed) -> Result<()> {
+        script::GIVE_BACK
+            .key(self.due(partition, endpoint))
+            .key(self.delivery(partition, &claimed.id))
+            .arg(&claimed.id)
+            .arg(claimed.attempt)
+            .arg(claimed.due_ms)
             .invoke_async(&mut self.manager.clone())
             .await
             .map_err(transient)
