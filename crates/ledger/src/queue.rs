@@ -29,6 +29,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// The last attempt whose outcome was recorded.
     pub recorded: u32,
+    /// When it was due: where an earlier claim came to nothing, the end of that lease.
+    pub due_ms: i64,
     pub body: Vec<u8>,
 }
 
@@ -56,8 +58,8 @@ impl Queue {
         let mut command = script::call(&script::CLAIM, 1);
         command.arg(self.due(partition, endpoint)).arg(claim.now_ms).arg(claim.lease_until_ms).arg(claim.limit);
         command.arg(self.key(partition, "d:"));
-        let claimed: Vec<(String, u32, u32, Vec<u8>)> = self.connection.command(command).await?;
-        let taken = |(id, attempt, recorded, body)| Claimed { id, attempt, recorded, body };
+        let claimed: Vec<(String, u32, u32, i64, Vec<u8>)> = self.connection.command(command).await?;
+        let taken = |(id, attempt, recorded, due_ms, body)| Claimed { id, attempt, recorded, due_ms, body };
         Ok(claimed.into_iter().map(taken).collect())
     }
 
@@ -66,6 +68,14 @@ impl Queue {
         let mut command = script::call(&script::FINISH, 3);
         command.arg(self.due(partition, endpoint)).arg(self.delivery(partition, id));
         command.arg(self.key(partition, "endpoints")).arg(id).arg(endpoint);
+        self.connection.command(command).await
+    }
+
+    /// Undoes a claim that led to nothing: the attempt was not made. Does nothing if a later claim holds the delivery.
+    pub async fn give_back(&self, (partition, endpoint): (i32, &str), claimed: &Claimed) -> Result<()> {
+        let mut command = script::call(&script::GIVE_BACK, 2);
+        command.arg(self.due(partition, endpoint)).arg(self.delivery(partition, &claimed.id));
+        command.arg(&claimed.id).arg(claimed.attempt).arg(claimed.due_ms);
         self.connection.command(command).await
     }
 

@@ -67,10 +67,12 @@ local claimed = {}
 for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT', 0, ARGV[3])) do
   local delivery = ARGV[4] .. id
   local body = redis.call('HGET', delivery, 'body')
+  local due = redis.call('ZSCORE', KEYS[1], id)
   if body then
     redis.call('ZADD', KEYS[1], ARGV[2], id)
     local attempt = redis.call('HINCRBY', delivery, 'attempt', 1)
-    claimed[#claimed + 1] = {id, attempt, tonumber(redis.call('HGET', delivery, 'recorded') or 0), body}
+    local recorded = tonumber(redis.call('HGET', delivery, 'recorded') or 0)
+    claimed[#claimed + 1] = {id, attempt, recorded, tonumber(due), body}
   elseif redis.call('EXISTS', KEYS[1], delivery) == 1 then
     redis.call('ZREM', KEYS[1], id)
   end
@@ -92,6 +94,18 @@ return 1
     )
 });
 
+/// Undoes a claim, unless a later one holds the delivery. KEYS: the schedule, the delivery. ARGV: id, attempt, due.
+pub(crate) static GIVE_BACK: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        r"
+if redis.call('HGET', KEYS[2], 'attempt') ~= ARGV[2] then return 0 end
+redis.call('HINCRBY', KEYS[2], 'attempt', -1)
+redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
+return 1
+",
+    )
+});
+
 /// Records an attempt and moves the due time, unless a later claim holds the delivery. KEYS: the schedule, the delivery.
 /// ARGV: id, attempt, due.
 pub(crate) static RETRY: LazyLock<Script> = LazyLock::new(|| {
@@ -106,8 +120,8 @@ return 1
 });
 
 /// What every new connection loads: scripts are called by hash, and a pipeline cannot load one and repeat itself.
-pub(crate) fn all() -> [&'static Script; 7] {
-    [&APPLY, &RESUME, &READ, &SKIP, &CLAIM, &FINISH, &RETRY]
+pub(crate) fn all() -> [&'static Script; 8] {
+    [&APPLY, &RESUME, &READ, &SKIP, &CLAIM, &FINISH, &GIVE_BACK, &RETRY]
 }
 
 /// A call by hash.

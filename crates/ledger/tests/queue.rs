@@ -28,8 +28,8 @@ fn at(now_ms: i64) -> Claim {
     Claim { now_ms, lease_until_ms: now_ms + 100, limit: 10 }
 }
 
-fn claimed(id: &str, attempt: u32, recorded: u32) -> Claimed {
-    Claimed { id: id.into(), attempt, recorded, body: id.as_bytes().to_vec() }
+fn claimed(id: &str, (attempt, recorded): (u32, u32), due_ms: i64) -> Claimed {
+    Claimed { id: id.into(), attempt, recorded, due_ms, body: id.as_bytes().to_vec() }
 }
 
 #[tokio::test]
@@ -42,21 +42,39 @@ async fn a_delivery_is_leased_retried_and_removed() {
     assert_eq!(queue.pending(0, ENDPOINT).await.unwrap(), 2);
 
     assert_eq!(queue.claim(0, ENDPOINT, at(9)).await.unwrap(), [], "nothing is due yet");
-    assert_eq!(queue.claim(0, ENDPOINT, at(15)).await.unwrap(), [claimed("one", 1, 0)]);
+    assert_eq!(queue.claim(0, ENDPOINT, at(15)).await.unwrap(), [claimed("one", (1, 0), 10)]);
     assert_eq!(queue.claim(0, ENDPOINT, at(15)).await.unwrap(), [], "it is leased");
     // The lease ended without an outcome: the claimer died, and may have sent it.
-    assert_eq!(queue.claim(0, ENDPOINT, at(116)).await.unwrap(), [claimed("two", 1, 0), claimed("one", 2, 0)]);
+    assert_eq!(
+        queue.claim(0, ENDPOINT, at(116)).await.unwrap(),
+        [claimed("two", (1, 0), 20), claimed("one", (2, 0), 115)]
+    );
 
     queue.retry((0, ENDPOINT), "one", 1, 150).await.unwrap();
     assert_eq!(queue.claim(0, ENDPOINT, at(151)).await.unwrap(), [], "the outcome of a lost lease moves nothing");
     queue.retry((0, ENDPOINT), "one", 2, 150).await.unwrap();
-    assert_eq!(queue.claim(0, ENDPOINT, at(151)).await.unwrap(), [claimed("one", 3, 2)]);
+    assert_eq!(queue.claim(0, ENDPOINT, at(151)).await.unwrap(), [claimed("one", (3, 2), 150)]);
 
     queue.finish(0, ENDPOINT, "one").await.unwrap();
     assert_eq!(queue.endpoints(0).await.unwrap(), [ENDPOINT]);
     queue.finish(0, ENDPOINT, "two").await.unwrap();
     assert!(queue.endpoints(0).await.unwrap().is_empty());
     assert_eq!(queue.claim(0, ENDPOINT, at(9_000)).await.unwrap(), []);
+}
+
+/// Nothing is forgotten of the attempt before it: that one may have reached the endpoint.
+#[tokio::test]
+async fn a_claim_that_is_given_back_never_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let redis = Redis::start(folder.path().to_owned());
+    schedule(&redis, &[("one", 10)]);
+    let queue = Queue::open(&redis.config(), STAGE, TOPIC).await.unwrap();
+    let first = queue.claim(0, ENDPOINT, at(15)).await.unwrap();
+    let second = queue.claim(0, ENDPOINT, at(116)).await.unwrap();
+    queue.give_back((0, ENDPOINT), &first[0]).await.unwrap();
+    assert_eq!(queue.claim(0, ENDPOINT, at(117)).await.unwrap(), [], "a later claim holds it");
+    queue.give_back((0, ENDPOINT), &second[0]).await.unwrap();
+    assert_eq!(queue.claim(0, ENDPOINT, at(118)).await.unwrap(), second);
 }
 
 #[tokio::test]

@@ -11,7 +11,10 @@
 pub mod sample;
 
 mod memory;
-pub use memory::batch;
+pub use memory::{Appended, batch, batch_from};
+
+mod explore;
+pub use explore::{Reached, explore};
 
 mod wait;
 pub use wait::{eventually, eventually_within};

@@ -1,12 +1,13 @@
-//! The publisher of the stage `decide`, which also tells the stage's handler how often it committed.
+//! The sink of the stage `decide`, which also tells the stage's handler how often it committed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use stream::{Offset, Outgoing, Publisher, Sink, Standing, Work};
+use stream::{Offset, Partition, Sink, Standing, Work};
 
-pub(crate) struct CountedPublisher {
-    publisher: Publisher,
+/// A sink that counts its commits: the publisher, or that of the model.
+pub(crate) struct Counted<S> {
+    sink: S,
     commits: Commits,
 }
 
@@ -20,9 +21,9 @@ impl Commits {
     }
 }
 
-impl CountedPublisher {
-    pub(crate) fn new(publisher: Publisher) -> Self {
-        Self { publisher, commits: Commits::default() }
+impl<S> Counted<S> {
+    pub(crate) fn new(sink: S) -> Self {
+        Self { sink, commits: Commits::default() }
     }
 
     pub(crate) fn commits(&self) -> Commits {
@@ -30,21 +31,25 @@ impl CountedPublisher {
     }
 }
 
-impl Sink for CountedPublisher {
-    type Output = Vec<Outgoing>;
+impl<S: Sink> Sink for Counted<S> {
+    type Output = S::Output;
 
-    const WITNESSED: bool = Publisher::WITNESSED;
+    const WITNESSED: bool = S::WITNESSED;
 
     fn settle(&mut self) -> stream::Result<()> {
-        self.publisher.settle()
+        self.sink.settle()
     }
 
     fn resume(&mut self, standings: &[Standing]) -> stream::Result<Vec<Offset>> {
-        self.publisher.resume(standings)
+        self.sink.resume(standings)
     }
 
-    fn commit(&mut self, work: Work<'_, Vec<Outgoing>>) -> stream::Result<()> {
-        self.publisher.commit(work)?;
+    fn check(&mut self, positions: &[(Partition, Offset)]) -> stream::Result<Option<String>> {
+        self.sink.check(positions)
+    }
+
+    fn commit(&mut self, work: Work<'_, S::Output>) -> stream::Result<()> {
+        self.sink.commit(work)?;
         self.commits.0.fetch_add(1, Ordering::Release);
         Ok(())
     }

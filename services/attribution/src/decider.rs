@@ -6,7 +6,7 @@ use stream::{Batch, Outgoing};
 use crate::apps::Apps;
 use crate::arrival::{Arrival, Refused};
 use crate::commits::Commits;
-use crate::lookups::{Lookups, is_caught_up};
+use crate::lookups::{Asker, Lookups, is_caught_up};
 use crate::outcome::{Outcome, decide_batch};
 use crate::questions::Questions;
 use crate::recent::Recent;
@@ -25,7 +25,7 @@ struct Sorted<'b> {
     refused: Vec<Refused>,
     questions: Questions,
     /// When the newest of the records that go out was appended.
-    newest: Option<i64>,
+    newest: i64,
 }
 
 impl Decider {
@@ -37,10 +37,11 @@ impl Decider {
 
         let partition = batch.partition().clone();
         let Sorted { arrivals, refused, questions, newest } = Sorted::from(&mut *batch);
-        let outcome = match newest {
-            Some(newest) => {
-                let mut answers = self.lookups.answer((partition.id, newest), &questions, self.recent.floor())?;
-                self.recent.complete(&mut answers, &questions);
+        let outcome = match arrivals.last() {
+            Some(last) => {
+                let asker = Asker { partition: partition.id, last: last.offset, newest };
+                let mut answers = self.lookups.answer(asker, &questions, self.recent.floor())?;
+                self.recent.complete(partition.id, &mut answers, &questions);
                 decide_batch(&partition, &arrivals, &answers, &self.apps.rules())?
             }
             None => Outcome::default(),
@@ -48,7 +49,7 @@ impl Decider {
         for Refused { offset, refusal } in refused.into_iter().chain(outcome.refused) {
             batch.refuse(offset, refusal.code, refusal.message);
         }
-        self.recent.add(outcome.decided); // if the commit fails, the next session forgets them
+        self.recent.add(partition.id, outcome.decided); // if the commit fails, the next session forgets them
         Ok(outcome.records)
     }
 }
@@ -71,7 +72,7 @@ impl<'b> Sorted<'b> {
             Kind::Click | Kind::Impression => {}
             Kind::Install | Kind::Session | Kind::Event => {
                 self.questions.add(&arrival.activity);
-                self.newest = self.newest.max(Some(arrival.appended_at));
+                self.newest = self.newest.max(arrival.appended_at);
                 self.arrivals.push(arrival);
             }
         }

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
-use stream::Watermarks;
+use stream::Offset;
 
 use crate::partitions::require_unchanged;
 
+/// Each partition of a topic with its first offset and its end; tests pass their own.
+type AskEnds = Box<dyn Fn(&str) -> stream::Result<Vec<(i32, i64, i64)>> + Send>;
+
 /// The log, of which the number of partitions may never change.
 pub(crate) struct Log {
-    watermarks: Watermarks,
+    ask: AskEnds,
     partitions: usize,
 }
 
@@ -19,13 +22,16 @@ pub(crate) struct Ends(BTreeMap<i32, (i64, i64)>);
 
 impl Log {
     /// `partitions` is how many there were when the service first ran.
-    pub(crate) fn new(watermarks: Watermarks, partitions: usize) -> Self {
-        Self { watermarks, partitions }
+    pub(crate) fn new(
+        ask: impl Fn(&str) -> stream::Result<Vec<(i32, i64, i64)>> + Send + 'static,
+        partitions: usize,
+    ) -> Self {
+        Self { ask: Box::new(ask), partitions }
     }
 
     /// Where a topic ends now, with what stands in open transactions.
     pub(crate) fn ends(&self, topic: &str) -> anyhow::Result<Ends> {
-        let ends = self.watermarks.ends(topic).with_context(|| format!("asking where {topic} ends"))?;
+        let ends = (self.ask)(topic).with_context(|| format!("asking where {topic} ends"))?;
         require_unchanged(topic, self.partitions, ends.len())?;
         Ok(Ends::of(ends))
     }
@@ -43,6 +49,11 @@ impl Ends {
     /// The same of one partition alone.
     pub(crate) fn only(&self, partition: i32) -> Self {
         Self(self.0.get(&partition).map(|&ends| (partition, ends)).into_iter().collect())
+    }
+
+    /// Whether the record at this offset lies below its end.
+    pub(crate) fn hold(&self, partition: i32, record: Offset) -> bool {
+        self.0.get(&partition).is_some_and(|&(_, end)| record.0 < end)
     }
 
     /// The partitions that a reader with these positions has not read to their ends. One that never stored a position has

@@ -55,6 +55,8 @@ mod stages;
 #[cfg(test)]
 mod batches;
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod oracle;
 #[cfg(test)]
 mod properties;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use event::topic;
-use ledger::{Ask, Index, Seen};
+use ledger::{Ask, Seen};
 use stream::Offset;
 
 use crate::ends::{Ends, Log};
@@ -13,15 +13,28 @@ use crate::hold::Hold;
 use crate::known::Known;
 use crate::questions::{Answers, Questions};
 
+/// Asks partitions of an index the same questions, each at one moment: Redis, or what a test has instead.
+pub(crate) type Fetch = Box<dyn FnMut(&[i32], &[Ask]) -> stream::Result<Vec<Seen>> + Send>;
+
 pub(crate) struct Lookups {
     pub(crate) hold: Hold,
     pub(crate) log: Log,
     /// What `remember` stored of `activity`.
-    pub(crate) remembered: Index,
+    pub(crate) remembered: Fetch,
     /// What `record` stored of `installs`.
-    pub(crate) recorded: Index,
+    pub(crate) recorded: Fetch,
     /// Where `activity` ended, and when that was asked.
     pub(crate) ends: Option<(i64, Ends)>,
+}
+
+/// The batch that asks.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asker {
+    pub(crate) partition: i32,
+    /// Of its last record.
+    pub(crate) last: Offset,
+    /// When the newest of its records was appended.
+    pub(crate) newest: i64,
 }
 
 /// More questions than these hold up Redis for everybody else.
@@ -31,15 +44,10 @@ const REMEMBER: &str = "waiting for remember to reach the end of activity";
 const RECORD: &str = "waiting for record to reach the end of installs";
 
 impl Lookups {
-    /// Answers the questions of a batch in this partition, whose newest record was appended at `newest`: with every touch
-    /// that was appended until the hold had passed, and every decision of `installs` up to `floor`.
-    pub(crate) fn answer(
-        &mut self,
-        (partition, newest): (i32, i64),
-        questions: &Questions,
-        floor: &Ends,
-    ) -> anyhow::Result<Answers> {
-        let ends = self.ends_when_ripe(newest)?;
+    /// Answers the questions of a batch: with every touch that was appended until the hold had passed, and every decision
+    /// of `installs` up to `floor`.
+    pub(crate) fn answer(&mut self, asker: Asker, questions: &Questions, floor: &Ends) -> anyhow::Result<Answers> {
+        let ends = self.ends_when_ripe(asker)?;
         let Self { hold, remembered, recorded, .. } = self;
         let everywhere = ends.partitions();
         hold.until(REMEMBER, || complete(remembered, &everywhere, &[], &ends))?;
@@ -49,24 +57,26 @@ impl Lookups {
             let seen = hold.until(REMEMBER, || complete(remembered, &everywhere, &asks, &ends))?;
             gather_touches(&mut answers.touches, &asks, seen);
         }
-        let here = [partition];
+        let here = [asker.partition];
         for asks in chunks(&questions.first_seen, Ask::Get) {
-            let seen = hold.until(REMEMBER, || complete(remembered, &here, &asks, &ends.only(partition)))?;
+            let seen = hold.until(REMEMBER, || complete(remembered, &here, &asks, &ends.only(asker.partition)))?;
             gather(&mut answers.first_seen, &asks, seen, offset)?;
         }
         for asks in chunks(&questions.decisions, Ask::Get) {
-            let seen = hold.until(RECORD, || complete(recorded, &here, &asks, &floor.only(partition)))?;
+            let seen = hold.until(RECORD, || complete(recorded, &here, &asks, &floor.only(asker.partition)))?;
             gather(&mut answers.decisions, &asks, seen, known)?;
         }
         Ok(answers)
     }
 
     /// Where `activity` ended at some moment after these records had ripened.
-    fn ends_when_ripe(&mut self, newest: i64) -> anyhow::Result<Ends> {
-        // A clock that was set back makes an old answer look like one of the future.
+    fn ends_when_ripe(&mut self, Asker { partition, last, newest }: Asker) -> anyhow::Result<Ends> {
+        // A clock that was set back makes an old answer look like one of the future. One that is ahead makes it look as if
+        // it were of a moment after these records, which it does not even hold.
         if let Some((asked_at, ends)) = &self.ends
             && *asked_at <= self.hold.now()
             && self.hold.is_ripe(newest, *asked_at)
+            && ends.hold(partition, last)
         {
             return Ok(ends.clone());
         }
@@ -84,13 +94,13 @@ fn chunks(keys: &BTreeSet<String>, ask: fn(String) -> Ask) -> Vec<Vec<Ask>> {
 }
 
 /// Whether all of these partitions have been read up to these ends.
-pub(crate) fn is_caught_up(index: &mut Index, ends: &Ends) -> anyhow::Result<bool> {
-    Ok(complete(index, &ends.partitions(), &[], ends)?.is_some())
+pub(crate) fn is_caught_up(fetch: &mut Fetch, ends: &Ends) -> anyhow::Result<bool> {
+    Ok(complete(fetch, &ends.partitions(), &[], ends)?.is_some())
 }
 
 /// Answers of partitions that had all been read up to these ends; an answer of any earlier moment is thrown away.
-fn complete(index: &mut Index, partitions: &[i32], asks: &[Ask], ends: &Ends) -> anyhow::Result<Option<Vec<Seen>>> {
-    let seen = index.fetch(partitions, asks)?;
+fn complete(fetch: &mut Fetch, partitions: &[i32], asks: &[Ask], ends: &Ends) -> anyhow::Result<Option<Vec<Seen>>> {
+    let seen = fetch(partitions, asks)?;
     let positions = seen.iter().map(|seen| (seen.partition, seen.position.map(|position| position.0)));
     Ok(ends.missed(positions).is_empty().then_some(seen))
 }

@@ -9,12 +9,12 @@ use service::{Running, Service};
 use stream::{BatchLimits, Kafka, Publisher, Stage, Watermarks};
 
 use crate::apps::Apps;
-use crate::commits::CountedPublisher;
+use crate::commits::Counted;
 use crate::config::Config;
 use crate::decider::Decider;
 use crate::ends::Log;
 use crate::hold::{Clock, Hold};
-use crate::lookups::Lookups;
+use crate::lookups::{Fetch, Lookups};
 use crate::partitions::{require_equal, require_unchanged};
 use crate::recent::Recent;
 use crate::record::record;
@@ -85,18 +85,23 @@ fn run_decide(
 ) -> anyhow::Result<()> {
     let Backbone { kafka, redis, limits, apps } = backbone;
     let waiting = running.clone();
+    let watermarks = Watermarks::open(&kafka)?;
     let lookups = Lookups {
         hold: Hold::new(hold, Clock::system(), move |trouble| waiting.turn(trouble)),
-        log: Log::new(Watermarks::open(&kafka)?, partitions),
-        remembered: Index::open(&redis, REMEMBER, topic::ACTIVITY)?,
-        recorded: Index::open(&redis, RECORD, topic::INSTALLS)?,
+        log: Log::new(move |topic| watermarks.ends(topic), partitions),
+        remembered: fetching(Index::open(&redis, REMEMBER, topic::ACTIVITY)?),
+        recorded: fetching(Index::open(&redis, RECORD, topic::INSTALLS)?),
         ends: None,
     };
-    let publisher = CountedPublisher::new(Publisher::open(&kafka, name, &[topic::INSTALLS, topic::EVENTS])?);
+    let publisher = Counted::new(Publisher::open(&kafka, name, &[topic::INSTALLS, topic::EVENTS])?);
     let mut decider = Decider { lookups, recent: Recent::default(), commits: publisher.commits(), apps };
     let handler = move |batch: &mut stream::Batch<'_>| decider.handle(batch);
     let stage = Stage::open(&kafka, name, topic::ACTIVITY, publisher, handler)?.limits(&limits);
     Ok(stage.run(|trouble| running.turn(trouble))?)
+}
+
+fn fetching(mut index: Index) -> Fetch {
+    Box::new(move |partitions, asks| index.fetch(partitions, asks))
 }
 
 fn run_record(name: &str, running: &Running, backbone: &Backbone) -> anyhow::Result<()> {

@@ -69,7 +69,7 @@ impl World {
     pub(crate) fn decide(&mut self, batch: Range<usize>) -> Vec<Outgoing> {
         let outcome = self.outcome(batch);
         assert_eq!(outcome.refused, []);
-        self.recent.add(outcome.decided);
+        self.recent.add(0, outcome.decided);
         outcome.records
     }
 
@@ -84,7 +84,7 @@ impl World {
             questions.add(&arrival.activity);
         }
         let mut answers = self.answers(&questions);
-        self.recent.complete(&mut answers, &questions);
+        self.recent.complete(0, &mut answers, &questions);
         decide_batch(&Partition::new("activity", 0), &arrivals, &answers, &self.rules).unwrap()
     }
 

@@ -25,8 +25,14 @@ pub(super) struct Board {
     /// The assignments that this was written for, depot by depot: in another session it is void.
     pub(super) sessions: Vec<u64>,
     pub(super) by_endpoint: HashMap<String, Vec<Lot>>,
-    /// Outcomes are known that were recorded since this moment, in milliseconds.
-    pub(super) knows_since: i64,
+    pub(super) known: Known,
+}
+
+/// From when to when outcomes were recorded that are known, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Known {
+    pub(super) since: i64,
+    pub(super) until: i64,
 }
 
 impl Board {

@@ -13,16 +13,15 @@ use tokio::time::Instant;
 use tracing::debug;
 
 use super::attempt::{Parcel, Tried, attempt};
-use super::board::Lot;
-use super::desk::{Desk, Doubt, Unrecorded};
+use super::board::{Known, Lot};
+use super::desk::Desk;
 use super::line::Line;
+use super::memory::{Doubt, Unrecorded};
+use super::ruling::{Duty, Sight, is_possibly_repeated, may_record};
 use crate::clock::now_ms;
 use crate::delivery::Delivery;
 use crate::live::Live;
 use crate::verdict::{Class, Verdict};
-
-/// A process that was stopped must not deliver when it wakes: somebody else may hold the delivery by then.
-const START_WITHIN: Duration = Duration::from_secs(5);
 
 pub(super) struct Errand {
     pub(super) desk: Arc<Desk>,
@@ -35,8 +34,8 @@ pub(super) struct Errand {
     pub(super) claimed_at: Instant,
     /// How long after that it is ours.
     pub(super) lease: Duration,
-    /// Since when outcomes are known, in milliseconds.
-    pub(super) knows_since: i64,
+    /// Which outcomes are known.
+    pub(super) known: Known,
 }
 
 /// How an errand ended, as far as its lane must know.
@@ -51,37 +50,56 @@ pub(super) enum Ending {
 impl Errand {
     /// `permit` counts against the endpoint's concurrency until the answer is there.
     pub(super) async fn run(self, permit: Option<OwnedSemaphorePermit>) -> Result<Ending> {
-        let Claimed { id, attempt, .. } = &self.claimed;
-        if self.desk.is_finished(id) {
-            metrics::counter!("postbacks_already_finished_total").increment(1);
-            self.finish().await?;
+        let Some(_under_way) = UnderWay::begin(&self.desk, &self.claimed.id) else {
+            metrics::counter!("postbacks_claimed_twice_total").increment(1);
             return Ok(Ending::Settled);
-        }
+        };
         let unreadable = Delivery::default();
         let decoded = serde_json::from_slice(&self.claimed.body);
         let delivery = decoded.as_ref().unwrap_or(&unreadable);
-        let earlier = self.desk.take_unrecorded(id);
-        let (attempt, tried) = match (earlier, &decoded) {
-            (Some(Unrecorded { attempt, tried }), _) => (attempt, tried),
-            (None, Err(error)) => (*attempt, Tried::unsent(Verdict::Failed(Class::Template), Some(error.to_string()))),
-            (None, Ok(_)) if !self.may_start(delivery) => return self.give_back().await,
-            (None, Ok(_)) => (*attempt, self.attempt(delivery).await),
+        let (attempt, tried) = match (self.sight(delivery).duty(), &decoded) {
+            (Duty::LetGo, _) => return self.let_go().await,
+            (Duty::LookBack { since }, _) => {
+                self.desk.memory.raise(Doubt { since });
+                return self.give_back().await;
+            }
+            (Duty::GiveBack, _) => return self.give_back().await,
+            (Duty::RecordAnswer, _) => match self.desk.memory.take_unrecorded(&self.claimed.id) {
+                Some(Unrecorded { attempt, tried }) => (attempt, tried),
+                None => return self.give_back().await,
+            },
+            (Duty::Request, Err(error)) => {
+                (self.claimed.attempt, Tried::unsent(Verdict::Failed(Class::Template), Some(error.to_string())))
+            }
+            (Duty::Request, Ok(_)) => (self.claimed.attempt, self.attempt(delivery).await),
         };
         drop(permit);
         self.conclude(delivery, attempt, tried).await
     }
 
-    fn may_start(&self, delivery: &Delivery<'_>) -> bool {
-        let unknown = delivery.perhaps_told_since.filter(|&since| since < self.knows_since);
-        if unknown.is_some() {
-            self.desk.raise(Doubt { since: unknown });
+    fn sight(&self, delivery: &Delivery<'_>) -> Sight {
+        Sight {
+            is_finished: self.desk.memory.is_finished(&self.claimed.id),
+            is_in_doubt: self.desk.memory.is_in_doubt(),
+            has_answer: self.desk.memory.has_unrecorded(&self.claimed.id),
+            perhaps_told_since: delivery.perhaps_told_since,
+            is_possibly_repeated: is_possibly_repeated(self.claimed.attempt, self.claimed.recorded),
+            due_ms: self.claimed.due_ms,
+            known: self.known,
+            since_claim: self.claimed_at.elapsed(),
         }
-        unknown.is_none() && self.claimed_at.elapsed() < START_WITHIN
+    }
+
+    async fn let_go(&self) -> Result<Ending> {
+        metrics::counter!("postbacks_already_finished_total").increment(1);
+        self.finish().await?;
+        Ok(Ending::Settled)
     }
 
     /// Returns a claim that came to nothing; if somebody else claimed it since, it is theirs.
     async fn give_back(&self) -> Result<Ending> {
-        self.retry_at(now_ms()).await?;
+        let place = (self.lot.partition, self.endpoint.as_str());
+        self.desk.queue(self.lot).give_back(place, &self.claimed).await?;
         Ok(Ending::Settled)
     }
 
@@ -105,8 +123,7 @@ impl Errand {
             _ => None,
         };
         let next_at = wait.map(|wait| now_ms() + i64::try_from(wait.as_millis()).unwrap_or(i64::MAX / 2));
-        if self.claimed_at.elapsed() >= self.lease {
-            // Somebody else may have made it since, and a success is recorded once.
+        if !may_record(self.claimed_at.elapsed(), self.lease) {
             metrics::counter!("postbacks_late_total").increment(1);
             return Ok(Ending::Settled);
         }
@@ -114,8 +131,8 @@ impl Errand {
         if let Err(reason) = self.desk.publish(self.lot, &delivery.src, &record).await {
             debug!(delivery = id, reason, "unrecorded");
             metrics::counter!("postbacks_unrecorded_total").increment(1);
-            self.desk.keep(id, Unrecorded { attempt, tried });
-            self.desk.raise(Doubt { since: None });
+            self.desk.memory.keep(id, Unrecorded { attempt, tried });
+            self.desk.memory.raise(Doubt { since: None });
             return Ok(Ending::Settled);
         }
         self.count(&record, tried.latency);
@@ -146,7 +163,7 @@ impl Errand {
             url: Cow::Borrowed(&tried.url),
             answer: tried.answer.as_deref().map(Cow::Borrowed),
             next_attempt_at: next_at.map(Time::from_trusted_millis),
-            possibly_repeated: attempt.saturating_sub(1) > self.claimed.recorded,
+            possibly_repeated: is_possibly_repeated(attempt, self.claimed.recorded),
         }
     }
 
@@ -173,8 +190,26 @@ impl Errand {
 
     /// Remembers before it removes: if Redis brings the delivery back, it is known.
     async fn finish(&self) -> Result<()> {
-        self.desk.remember(&self.claimed.id);
+        self.desk.memory.remember(&self.claimed.id);
         self.desk.queue(self.lot).finish(self.lot.partition, &self.endpoint, &self.claimed.id).await
+    }
+}
+
+/// Holds a delivery as under way until it is dropped.
+struct UnderWay {
+    desk: Arc<Desk>,
+    id: String,
+}
+
+impl UnderWay {
+    fn begin(desk: &Arc<Desk>, id: &str) -> Option<Self> {
+        desk.memory.take_up(id).then(|| Self { desk: desk.clone(), id: id.to_owned() })
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.desk.memory.put_down(&self.id);
     }
 }
 

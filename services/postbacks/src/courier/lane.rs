@@ -15,12 +15,11 @@ use super::board::{Board, Lot};
 use super::desk::Desk;
 use super::errand::{Ending, Errand};
 use super::line::Line;
+use super::ruling::{lease, may_claim};
 use crate::clock::now_ms;
 use crate::guard::Guard;
 use crate::live::Live;
 
-/// What a lease leaves beyond the request itself, for its outcome to be acknowledged.
-const LEASE_BEYOND: Duration = Duration::from_secs(10);
 /// Answers that wait for Kafka do not count against the concurrency; this bounds them.
 const MOST_UNRECORDED: usize = 256;
 /// How long a shutdown waits for what is under way; the rest is left to its lease.
@@ -153,7 +152,7 @@ impl Lane {
 
     /// Claims what is due; nothing once the board is void. What was claimed while it became void is given back.
     async fn claim(&self, board: &Board, lot: Lot, limit: usize) -> stream::Result<Vec<Claimed>> {
-        if self.desk.is_in_doubt() || self.desk.sessions() != board.sessions {
+        if !may_claim(board, &self.desk.sessions(), self.desk.memory.is_in_doubt()) {
             return Ok(Vec::new());
         }
         let now_ms = now_ms();
@@ -164,14 +163,14 @@ impl Lane {
         if self.desk.sessions() == board.sessions {
             return Ok(claimed);
         }
-        for Claimed { id, attempt, .. } in claimed {
-            queue.retry((lot.partition, &self.endpoint), &id, attempt, now_ms).await?;
+        for claimed in claimed {
+            queue.give_back((lot.partition, &self.endpoint), &claimed).await?;
         }
         Ok(Vec::new())
     }
 
     fn lease(&self) -> Duration {
-        self.line.as_ref().map_or(Duration::ZERO, |line| line.endpoint.timeout) + LEASE_BEYOND
+        lease(self.line.as_ref().map_or(Duration::ZERO, |line| line.endpoint.timeout))
     }
 
     fn send(&mut self, board: &Board, (lot, claimed_at): (Lot, Instant), claimed: Claimed, permit: Permit) {
@@ -184,7 +183,7 @@ impl Lane {
             claimed,
             claimed_at,
             lease: self.lease(),
-            knows_since: board.knows_since,
+            known: board.known,
         };
         self.errands.spawn(errand.run(permit));
     }

@@ -12,7 +12,7 @@ use stream::{Kafka, Offset, Result, Tail, Watermarks};
 use super::finished::number;
 
 /// How far back, from the last record of each partition: a lease is never as long.
-const WINDOW_MS: i64 = 10 * 60 * 1_000;
+pub(super) const WINDOW_MS: i64 = 10 * 60 * 1_000;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Default)]

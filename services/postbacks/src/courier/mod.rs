@@ -13,6 +13,11 @@ mod line;
 mod desk;
 mod finished;
 mod look_back;
+mod memory;
+mod ruling;
+
+#[cfg(test)]
+mod model;
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
@@ -26,10 +31,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 pub(crate) use board::Depot;
-use board::{Board, Lot};
+use board::{Board, Known, Lot};
 use desk::Desk;
 use lane::Lane;
+use ruling::may_claim;
 
+use crate::clock::now_ms;
 use crate::guard::Guard;
 use crate::live::Live;
 
@@ -111,12 +118,12 @@ impl Courier {
     /// again what has been delivered.
     async fn turn(&mut self, shutdown: &CancellationToken) -> stream::Result<()> {
         let sessions = self.desk.sessions();
-        let asked = self.desk.take_doubt();
+        let asked = self.desk.memory.take_doubt();
         let current = self.board.borrow().clone();
-        let mut knows_since = current.knows_since;
-        if !current.is_open() || current.sessions != sessions || asked.is_some() {
+        let mut known = current.known;
+        if !may_claim(&current, &sessions, asked.is_some()) {
             self.board.send_replace(Arc::new(Board::default()));
-            knows_since = self.look_back(asked.and_then(|doubt| doubt.since)).await?;
+            known = self.look_back(asked.and_then(|doubt| doubt.since)).await?;
         }
         let by_endpoint = self.pending().await?;
         for endpoint in by_endpoint.keys() {
@@ -125,19 +132,20 @@ impl Courier {
                 self.lanes.spawn(lane.run(self.board.subscribe(), shutdown.clone()));
             }
         }
-        self.board.send_replace(Arc::new(Board { sessions, by_endpoint, knows_since }));
+        self.board.send_replace(Arc::new(Board { sessions, by_endpoint, known }));
         Ok(())
     }
 
-    /// Reads what has been delivered, at least since `since` where that is set; answers from when on it is known.
-    async fn look_back(&self, since: Option<i64>) -> stream::Result<i64> {
+    /// Reads what has been delivered, at least since `since` where that is set.
+    async fn look_back(&self, since: Option<i64>) -> stream::Result<Known> {
+        let until = now_ms();
         let partitions = self.desk.partitions();
         let kafka = self.kafka.clone();
         let looked = tokio::task::spawn_blocking(move || look_back::look_back(&kafka, &partitions, since)).await;
         let seen = looked.map_err(stream::Error::transient)??;
         debug!(finished = seen.finished.len(), since = seen.since, "looked back");
-        self.desk.relearn(seen.finished);
-        Ok(seen.since)
+        self.desk.memory.relearn(seen.finished);
+        Ok(Known { since: seen.since, until })
     }
 
     /// Which endpoints have anything pending, and where.

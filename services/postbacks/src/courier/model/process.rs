@@ -1,0 +1,83 @@
+//! A process with a courier: what it has in hand, and what it believes.
+
+use std::collections::BTreeSet;
+
+use crate::courier::attempt::Tried;
+use crate::courier::board::{Board, Known};
+use crate::courier::memory::Memory;
+
+use super::redis::Claimed;
+use super::world::Attempt;
+
+#[derive(Default)]
+pub(super) struct Process {
+    pub(super) memory: Memory,
+    pub(super) board: Board,
+    /// Of the stage's assignment.
+    pub(super) session: u64,
+    /// Whether it believes to own the partition.
+    pub(super) owns: bool,
+    pub(super) is_frozen: bool,
+    /// What its stage believes to be stored.
+    pub(super) position: Option<usize>,
+    pub(super) errands: Vec<Errand>,
+    /// Deliveries with an answered success that Kafka has not acknowledged, beyond the errands.
+    pub(super) unrecorded: BTreeSet<usize>,
+}
+
+pub(super) struct Errand {
+    pub(super) claimed: Claimed,
+    pub(super) claimed_at: i64,
+    pub(super) known: Known,
+    pub(super) state: State,
+}
+
+pub(super) enum State {
+    Claimed,
+    Requested {
+        at: i64,
+        repeats: bool,
+    },
+    Answered {
+        attempt: u32,
+        tried: Tried,
+        repeats: bool,
+    },
+    /// On its way to Kafka, which has it by then or never.
+    Recording {
+        until: i64,
+        attempt: Attempt,
+        next_at: Option<i64>,
+    },
+    Recorded {
+        next_at: Option<i64>,
+    },
+}
+
+impl Process {
+    /// Its stage got or lost the partition, or recovered.
+    pub(super) fn hear(&mut self, owns: bool) {
+        self.session += 1;
+        self.owns = owns;
+    }
+
+    /// The session as the board has it.
+    pub(super) fn sessions(&self) -> Vec<u64> {
+        vec![self.session]
+    }
+
+    /// The deliveries of which an answered success would be lost with this process.
+    pub(super) fn in_flight(&self) -> Vec<usize> {
+        self.those(|state| matches!(state, State::Requested { .. } | State::Answered { .. } | State::Recording { .. }))
+    }
+
+    /// The deliveries that a Redis which went back hands out a second time.
+    pub(super) fn in_hand(&self) -> Vec<usize> {
+        self.those(|state| !matches!(state, State::Recorded { .. }))
+    }
+
+    fn those(&self, is_meant: impl Fn(&State) -> bool) -> Vec<usize> {
+        let errands = self.errands.iter().filter(|errand| is_meant(&errand.state)).map(|errand| errand.claimed.id);
+        errands.chain(self.unrecorded.iter().copied()).collect()
+    }
+}
