@@ -107,7 +107,7 @@ impl World {
         let standing = |&id: &usize| {
             let partition = Partition::new(TOPIC, id.try_into().unwrap());
             let end = Offset(self.log[id].len().try_into().unwrap());
-            Standing { partition, committed: None, first: Offset(0), end }
+            Standing { partition, committed: None, metadata: String::new(), first: Offset(0), end }
         };
         let standings: Vec<Standing> = owned.iter().map(standing).collect();
         let positions = self.store.resume(&standings).unwrap().into_iter().map(|position| position.0);
