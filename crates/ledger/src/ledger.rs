@@ -82,6 +82,9 @@ impl Sink for Ledger {
     }
 
     fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<Option<String>> {
+        if positions.is_empty() {
+            return Ok(None);
+        }
         let mut pipeline = redis::pipe();
         for (Partition { id, .. }, _) in positions {
             // Two commands: a cluster answers one that names a missing key only when the slot has moved.

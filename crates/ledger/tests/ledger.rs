@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use ledger::{Ask, Effects, Index, Ledger, Scheduled, Value};
+use ledger::{Ask, Effects, Index, Ledger, Positions, Scheduled, Skip, Value};
 use stream::{Balance, Error, Offset, Owner, Part, Partition, Sink, Standing, Work};
 use testkit::Redis;
 
@@ -253,6 +253,12 @@ fn a_balance_moves_with_the_position_and_a_fenced_part_changes_none() {
     assert_eq!(balance(&redis), Some(Balance { since: Offset(4), taken: 9, refused: 2, repeated: 4, out: 1 }));
     commit(&mut ledger, vec![self::part(0, 13, 15, Effects::default())]).unwrap();
     assert_eq!(balance(&redis).unwrap().taken, 11, "a part without effects counts as well");
+
+    let mut positions = Positions::open(&redis.config(), STAGE, TOPIC).unwrap();
+    positions.skip(0, &Skip { from: Offset(15), to: Offset(20), note: "by hand".into() }).unwrap();
+    assert_eq!(balance(&redis), None, "what was skipped belongs to no balance");
+    commit(&mut ledger, vec![self::part(0, 20, 21, Effects::default())]).unwrap();
+    assert_eq!(balance(&redis), Some(Balance { taken: 1, ..Balance::new(Offset(20)) }));
 
     redis.command(&["FLUSHALL"]);
     ledger.resume(&[standing(0, 5, Some(15))]).unwrap();
