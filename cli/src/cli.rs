@@ -3,6 +3,7 @@
 use clap::{CommandFactory, Parser, Subcommand};
 use clap_complete::Shell;
 
+use crate::audit::AuditArgs;
 use crate::dead::DeadArgs;
 use crate::demo::DemoArgs;
 use crate::doctor::DoctorArgs;
@@ -12,7 +13,7 @@ use crate::rules::RulesArgs;
 use crate::simulate::SimulateArgs;
 use crate::topics::TopicsArgs;
 use crate::verify::VerifyArgs;
-use crate::{dead, demo, doctor, positions, rules, simulate, topics, verify};
+use crate::{audit, dead, demo, doctor, positions, rules, simulate, topics, verify};
 
 /// Attributary: try it, test it, look after it.
 #[derive(Parser, Debug)]
@@ -24,6 +25,7 @@ use crate::{dead, demo, doctor, positions, rules, simulate, topics, verify};
   attributary demo                            everything at once, on this machine
   attributary simulate --rate 200             traffic for services that run already
   attributary verify --truth truth.json       were the counts right?
+  attributary audit                           does every balance agree with the log?
   attributary doctor                          what is reachable, and what is set dangerously
 
 Data goes to stdout, talk to stderr.
@@ -42,6 +44,7 @@ enum Command {
     Demo(DemoArgs),
     Simulate(SimulateArgs),
     Verify(VerifyArgs),
+    Audit(AuditArgs),
     Topics(TopicsArgs),
     Positions(PositionsArgs),
     Dead(DeadArgs),
@@ -60,6 +63,7 @@ impl Cli {
             Command::Demo(args) => demo::run(args, output).await,
             Command::Simulate(args) => simulate::run(args, output).await,
             Command::Verify(args) => verify::run(args, output).await,
+            Command::Audit(args) => audit::run(args, output).await,
             Command::Topics(args) => topics::run(args, output),
             Command::Positions(args) => positions::run(args, output),
             Command::Dead(args) => dead::run(args, output),

@@ -8,6 +8,7 @@
 
 mod cli;
 
+mod audit;
 mod demo;
 pub mod simulate;
 mod verify;

@@ -8,7 +8,7 @@ use std::process::Command;
 
 use testkit::repository;
 
-const SERVICES: [&str; 4] = ["ingest", "attribution", "reports", "postbacks"];
+const SERVICES: [&str; 5] = ["ingest", "attribution", "reports", "postbacks", "canary"];
 
 /// One key of one service with the default that it prints.
 type Row = (String, String, String);

@@ -151,6 +151,7 @@ fn a_wrong_configuration_is_refused_by_the_name_of_the_key_and_where_it_was_set(
         ("ingest", "ingest.hash_key_file", "/nonexistent/key", ["/nonexistent/key", "hash"]),
         ("postbacks", "postbacks.allow_networks", "[\"here\"]", ["postbacks.allow_networks", "address"]),
         ("reports", "reports.keep", "long", ["reports.keep", "expected"]),
+        ("canary", "canary.ingest", "there", ["canary.ingest", "there"]),
     ] {
         mistakes.push(Start::new(service, nowhere).set(key, value).ends(BAD_CONFIGURATION, &says));
     }

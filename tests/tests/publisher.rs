@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use e2e::produce;
 use stream::tail::{Start, Tail, Until};
-use stream::{Batch, Error, Kafka, Outgoing, Producer, Publisher, Record, Stage};
+use stream::{Batch, Error, Group, Kafka, Outgoing, Partition, Producer, Publisher, Record, Stage};
 use testkit::{Suite, eventually};
 
 const FROM: &str = "activity";
@@ -69,6 +69,13 @@ fn expect_copies(kafka: &Kafka, numbers: std::ops::Range<i64>) {
     });
 }
 
+/// The balance of every partition adds up to so many records, each taken once and published once.
+fn expect_balances(kafka: &Kafka, records: u64) {
+    let balances = Group::open(kafka, "copier.copy").unwrap().balances(FROM).unwrap();
+    let sum = |of: fn(&stream::Balance) -> u64| balances.iter().map(|(_, _, balance)| of(balance)).sum::<u64>();
+    assert_eq!((sum(|balance| balance.taken), sum(|balance| balance.out)), (records, records), "{balances:?}");
+}
+
 #[test]
 fn each_record_is_published_once_over_restarts_twins_and_a_lost_group() {
     let mut suite = Suite::start();
@@ -84,6 +91,7 @@ fn each_record_is_published_once_over_restarts_twins_and_a_lost_group() {
     first.stop().unwrap();
     send(&kafka, 1_000..1_500);
     expect_copies(&kafka, 0..1_500);
+    expect_balances(&kafka, 1_500);
 
     // Kafka is killed in the middle.
     suite.kafka.process.kill();
@@ -91,6 +99,7 @@ fn each_record_is_published_once_over_restarts_twins_and_a_lost_group() {
     suite.kafka.wait();
     send(&kafka, 1_500..2_000);
     expect_copies(&kafka, 0..2_000);
+    expect_balances(&kafka, 2_000);
     twin.stop().unwrap();
 
     // Started again, it goes on where the transaction left the group.
@@ -98,10 +107,29 @@ fn each_record_is_published_once_over_restarts_twins_and_a_lost_group() {
     send(&kafka, 2_000..2_100);
     expect_copies(&kafka, 0..2_100);
     again.stop().unwrap();
+    expect_balances(&kafka, 2_100);
+
+    // An offset that somebody sets has no balance beside it: a new one begins there.
+    let group = Group::open(&kafka, "copier.copy").unwrap();
+    let before = group.balances(FROM).unwrap();
+    for (partition, position, balance) in &before {
+        assert_eq!(balance.since.0, 0);
+        eventually("the group is empty", || {
+            group.commit(&Partition::new(FROM, *partition), *position).map_err(|error| error.to_string())
+        });
+    }
+    let reset = Copier::start(&kafka, "two");
+    send(&kafka, 2_100..2_200);
+    expect_copies(&kafka, 0..2_200);
+    reset.stop().unwrap();
+    expect_balances(&kafka, 100);
+    for ((_, position, _), (_, _, balance)) in before.iter().zip(group.balances(FROM).unwrap()) {
+        assert_eq!(balance.since, *position);
+    }
 
     // Another group knows nothing of what was published: it must not start from the beginning.
     let stranger = Copier::start(&Kafka { group: Some("stranger".into()), ..kafka.clone() }, "three");
     let Err(Error::Fatal { exit_code: 78, cause }) = stranger.thread.join().unwrap() else { panic!("it started") };
     assert!(cause.to_string().starts_with("position_lost"), "{cause}");
-    assert_eq!(copies(&kafka).len(), 2_100);
+    assert_eq!(copies(&kafka).len(), 2_200);
 }

@@ -10,9 +10,12 @@ use crate::doctor::finding::Finding;
 const WITHIN: Duration = Duration::from_secs(3);
 const OURS: &str = env!("CARGO_PKG_VERSION");
 
+const SERVICES: [(&str, u16); 5] =
+    [("ingest", 9100), ("attribution", 9101), ("reports", 9102), ("postbacks", 9103), ("canary", 9105)];
+
 pub(crate) async fn examine(client: &Client, host: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (service, port) in [("ingest", 9100), ("attribution", 9101), ("reports", 9102), ("postbacks", 9103)] {
+    for (service, port) in SERVICES {
         findings.push(one(client, service, &format!("http://{host}:{port}")).await);
     }
     findings

@@ -1,9 +1,9 @@
 //! Questions to the ledger, and what was seen: values together with the position they belong to.
 
 use redis::{Cmd, FromRedisValue, ParsingError, Value as Raw};
-use stream::{Error, Offset, Result};
+use stream::{Balance, Error, Offset, Result};
 
-use crate::layout::Layout;
+use crate::layout::{BALANCE, Layout};
 use crate::script;
 
 /// One key to read, relative to the tag.
@@ -40,6 +40,11 @@ pub struct Seen {
 }
 
 impl Ask {
+    /// What became of the records up to the position: see [`Value::balance`].
+    pub fn balance() -> Self {
+        Self::HGetAll(BALANCE.into())
+    }
+
     fn parts(&self) -> (&str, &str, &str) {
         match self {
             Self::Get(key) => ("GET", key, ""),
@@ -64,6 +69,24 @@ impl Value {
             Self::Members(members) => members,
             Self::None | Self::Bytes(_) => Vec::new(),
         }
+    }
+
+    /// The answer to [`Ask::balance`]; none where nothing was stored since balances are kept.
+    pub fn balance(self) -> Option<Balance> {
+        let mut balance = None;
+        for (field, count) in self.counters() {
+            let balance = balance.get_or_insert(Balance::new(Offset(0)));
+            let amount = u64::try_from(count).unwrap_or_default();
+            match field.as_str() {
+                "since" => balance.since = Offset(count),
+                "taken" => balance.taken = amount,
+                "refused" => balance.refused = amount,
+                "repeated" => balance.repeated = amount,
+                "out" => balance.out = amount,
+                _ => {}
+            }
+        }
+        balance
     }
 
     /// The fields of a hash whose values are integers.

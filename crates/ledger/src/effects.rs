@@ -136,7 +136,7 @@ impl Effects {
         self.operate(
             &format!("due:{endpoint}"),
             Kind::Ranking,
-            Operation::new("ranknx", id.as_bytes(), due_ms.to_string().as_bytes()),
+            Operation::new("schedule", id.as_bytes(), due_ms.to_string().as_bytes()),
         );
         self.insert("endpoints", endpoint.as_bytes());
     }

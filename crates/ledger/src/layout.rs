@@ -1,5 +1,8 @@
 //! The layout of keys: everything of one partition stands under one hash tag, so that one script is one slot.
 
+/// The key of the balance, behind the tag.
+pub(crate) const BALANCE: &str = "balance";
+
 /// Names the keys of one stage's topic.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
@@ -20,6 +23,11 @@ impl Layout {
     /// The next offset to read.
     pub(crate) fn position(&self, partition: i32) -> String {
         self.tag(partition) + "position"
+    }
+
+    /// What became of the records up to the position.
+    pub(crate) fn balance(&self, partition: i32) -> String {
+        self.tag(partition) + BALANCE
     }
 
     /// The position at which a rebuild has caught up with what was lost.

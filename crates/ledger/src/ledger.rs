@@ -26,12 +26,13 @@ impl Ledger {
         let partition = part.partition.id;
         let tag = self.layout.tag(partition);
         let keys = part.output.keys(&tag);
-        let mut command = script::call(&script::APPLY, keys.len() + 1);
+        let mut command = script::call(&script::APPLY, keys.len() + 2);
         command.arg(self.layout.position(partition));
         for key in keys {
             command.arg(key);
         }
-        command.arg(part.from.0).arg(part.next.0);
+        command.arg(self.layout.balance(partition)).arg(part.from.0).arg(part.next.0);
+        command.arg(part.balance.taken).arg(part.balance.refused).arg(part.balance.repeated);
         part.output.arguments(&mut command);
         command
     }
@@ -81,6 +82,9 @@ impl Sink for Ledger {
     }
 
     fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<Option<String>> {
+        if positions.is_empty() {
+            return Ok(None);
+        }
         let mut pipeline = redis::pipe();
         for (Partition { id, .. }, _) in positions {
             // Two commands: a cluster answers one that names a missing key only when the slot has moved.

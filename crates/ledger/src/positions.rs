@@ -45,9 +45,14 @@ impl Positions {
     /// Moves the stored position, and keeps the note. It must still be `from`: whoever reads goes on meanwhile.
     pub fn skip(&mut self, partition: i32, skip: &Skip) -> Result<()> {
         let mut pipeline = redis::pipe();
-        let mut command = script::call(&script::SKIP, 3);
+        let mut command = script::call(&script::SKIP, 4);
         command.arg(self.layout.position(partition)).arg(self.layout.incomplete_from(partition));
-        command.arg(self.layout.skips(partition)).arg(skip.from.0).arg(skip.to.0).arg(&skip.note);
+        command
+            .arg(self.layout.skips(partition))
+            .arg(self.layout.balance(partition))
+            .arg(skip.from.0)
+            .arg(skip.to.0)
+            .arg(&skip.note);
         pipeline.add_command(command);
         let (stored,): (Option<i64>,) = self.connection.query(&pipeline)?;
         match stored {

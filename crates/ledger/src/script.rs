@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, Script};
 
-/// Applies a part. KEYS: position, then each key. ARGV: from, next, then for each key: type, expiry (a second, '+' and seconds from now, or ''), number of
+/// Applies a part. KEYS: position, then each key, and the balance last. ARGV: from, next, taken, refused, repeated, then for each key: type, expiry (a second, '+' and seconds from now, or ''), number of
 /// operations, and each operation as three words.
 pub(crate) static APPLY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("apply.lua")));
 
@@ -41,7 +41,8 @@ return answer
     )
 });
 
-/// Moves a position by hand: from here on the outputs are known to be incomplete. KEYS: position, incomplete_from, skips.
+/// Moves a position by hand: from here on the outputs are known to be incomplete, and the balance begins anew.
+/// KEYS: position, incomplete_from, skips, balance.
 /// ARGV: from, to, note.
 pub(crate) static SKIP: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
@@ -51,6 +52,7 @@ if stored ~= ARGV[1] then return stored and tonumber(stored) end
 redis.call('SET', KEYS[1], ARGV[2])
 redis.call('SET', KEYS[2], ARGV[2])
 redis.call('RPUSH', KEYS[3], ARGV[3])
+redis.call('DEL', KEYS[4])
 return tonumber(stored)
 ",
     )

@@ -2,8 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
-use ledger::{Ask, Effects, Index, Ledger, Value};
-use stream::{Error, Offset, Owner, Part, Partition, Sink, Standing, Work};
+use ledger::{Ask, Effects, Index, Ledger, Positions, Scheduled, Skip, Value};
+use stream::{Balance, Error, Offset, Owner, Part, Partition, Sink, Standing, Work};
 use testkit::Redis;
 
 const STAGE: &str = "sample.count";
@@ -21,11 +21,19 @@ fn ledger(redis: &Redis) -> Ledger {
 
 fn standing(id: i32, first: i64, committed: Option<i64>) -> Standing {
     let partition = Partition::new(TOPIC, id);
-    Standing { partition, committed: committed.map(Offset), first: Offset(first), end: Offset(1_000) }
+    Standing {
+        partition,
+        committed: committed.map(Offset),
+        metadata: String::new(),
+        first: Offset(first),
+        end: Offset(1_000),
+    }
 }
 
 fn part(id: i32, from: i64, next: i64, output: Effects) -> Part<Effects> {
-    Part { partition: Partition::new(TOPIC, id), from: Offset(from), next: Offset(next), output }
+    let taken = (next - from).try_into().unwrap();
+    let balance = Balance { taken, ..Balance::new(Offset(from)) };
+    Part { partition: Partition::new(TOPIC, id), from: Offset(from), next: Offset(next), output, balance }
 }
 
 fn commit(ledger: &mut Ledger, parts: Vec<Part<Effects>>) -> stream::Result<()> {
@@ -212,4 +220,64 @@ fn a_redis_that_may_evict_is_refused() {
         panic!("it was accepted")
     };
     assert!(cause.to_string().contains("maxmemory-policy allkeys-lru"), "{cause}");
+}
+
+/// The balance of partition 0.
+fn balance(redis: &Redis) -> Option<Balance> {
+    ask(redis, Ask::balance()).1.balance()
+}
+
+#[test]
+fn a_balance_moves_with_the_position_and_a_fenced_part_changes_none() {
+    let (redis, _folder) = redis();
+    let mut ledger = ledger(&redis);
+    ledger.resume(&[standing(0, 4, None)]).unwrap();
+    assert_eq!(balance(&redis), None);
+    let part = |from, next| {
+        let mut part = part(0, from, next, one("c", "n", 1));
+        part.output.add_once(("seen", "event-1"), "c", "n", 1);
+        part.output.schedule(Scheduled { id: "delivery-1", endpoint: "acme", due_ms: 7, body: b"x" });
+        part.balance.refused = 1;
+        part.balance.repeated = 1;
+        part
+    };
+    commit(&mut ledger, vec![part(4, 10)]).unwrap();
+    let after_one = Balance { since: Offset(4), taken: 6, refused: 1, repeated: 1, out: 1 };
+    assert_eq!(balance(&redis), Some(after_one));
+    for from in [4, 9, 11] {
+        assert!(matches!(commit(&mut ledger, vec![part(from, 12)]), Err(Error::Fenced(_))));
+        assert_eq!(balance(&redis), Some(after_one), "from {from}");
+    }
+    // The event was counted and the delivery scheduled before: both are dropped as repeated.
+    commit(&mut ledger, vec![part(10, 13)]).unwrap();
+    assert_eq!(balance(&redis), Some(Balance { since: Offset(4), taken: 9, refused: 2, repeated: 4, out: 1 }));
+    commit(&mut ledger, vec![self::part(0, 13, 15, Effects::default())]).unwrap();
+    assert_eq!(balance(&redis).unwrap().taken, 11, "a part without effects counts as well");
+
+    let mut positions = Positions::open(&redis.config(), STAGE, TOPIC).unwrap();
+    positions.skip(0, &Skip { from: Offset(15), to: Offset(20), note: "by hand".into() }).unwrap();
+    assert_eq!(balance(&redis), None, "what was skipped belongs to no balance");
+    commit(&mut ledger, vec![self::part(0, 20, 21, Effects::default())]).unwrap();
+    assert_eq!(balance(&redis), Some(Balance { taken: 1, ..Balance::new(Offset(20)) }));
+
+    redis.command(&["FLUSHALL"]);
+    ledger.resume(&[standing(0, 5, Some(15))]).unwrap();
+    commit(&mut ledger, vec![part(5, 6)]).unwrap();
+    assert_eq!(balance(&redis).unwrap(), Balance { since: Offset(5), taken: 1, refused: 1, repeated: 1, out: 1 });
+}
+
+#[test]
+fn a_balance_of_another_type_halts_and_one_that_is_no_number_never_tears_a_commit() {
+    let (redis, _folder) = redis();
+    let mut ledger = ledger(&redis);
+    ledger.resume(&[standing(0, 0, None)]).unwrap();
+    let key = "{sample.count.1:numbers:0}:balance";
+    redis.command(&["SET", key, "x"]);
+    let error = commit(&mut ledger, vec![part(0, 0, 5, one("c", "n", 1))]).unwrap_err();
+    assert!(error.to_string().contains(key), "{error}");
+    assert_eq!(count(&redis), (Some(0), Value::None));
+    redis.command(&["DEL", key]);
+    redis.command(&["HSET", key, "taken", "x"]);
+    commit(&mut ledger, vec![part(0, 0, 5, one("c", "n", 1))]).unwrap();
+    assert_eq!(count(&redis), (Some(5), number(1)));
 }

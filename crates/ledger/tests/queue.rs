@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use ledger::{Claim, Claimed, Effects, Ledger, Queue, Registry, Scheduled};
-use stream::{Offset, Owner, Part, Partition, Sink, Standing, Work};
+use stream::{Balance, Offset, Owner, Part, Partition, Sink, Standing, Work};
 use testkit::Redis;
 
 const STAGE: &str = "postbacks.installs";
@@ -14,13 +14,19 @@ const ENDPOINT: &str = "acme";
 fn schedule(redis: &Redis, due: &[(&str, i64)]) {
     let mut ledger = Ledger::open(&redis.config(), STAGE, TOPIC).unwrap();
     let partition = Partition::new(TOPIC, 0);
-    let standing = Standing { partition: partition.clone(), committed: None, first: Offset(0), end: Offset(9) };
+    let standing = Standing {
+        partition: partition.clone(),
+        committed: None,
+        metadata: String::new(),
+        first: Offset(0),
+        end: Offset(9),
+    };
     let from = ledger.resume(&[standing]).unwrap()[0];
     let mut output = Effects::default();
     for &(id, due_ms) in due {
         output.schedule(Scheduled { id, endpoint: ENDPOINT, due_ms, body: id.as_bytes() });
     }
-    let part = Part { partition, from, next: Offset(from.0 + 1), output };
+    let part = Part { partition, from, next: Offset(from.0 + 1), output, balance: Balance::new(from) };
     ledger.commit(Work { owner: &Owner::default(), parts: vec![part] }).unwrap();
 }
 

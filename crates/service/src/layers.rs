@@ -14,10 +14,11 @@ const PREFIX: &str = "ATTRIBUTARY__";
 
 /// The sections of all services. An environment is often shared: what is for another service is passed over, while a
 /// section that no service has is a mistake.
-const SUITE: [&str; 13] = [
+const SUITE: [&str; 14] = [
     "admin",
     "apps",
     "batch",
+    "canary",
     "dedupe",
     "hold",
     "http",

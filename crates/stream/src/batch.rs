@@ -8,7 +8,7 @@ use rdkafka::message::{BorrowedMessage, Headers as _, OwnedMessage};
 use serde::Deserialize;
 
 use crate::refused::{self, Reject};
-use crate::{Error, Offset, Part, Partition, Result};
+use crate::{Balance, Error, Offset, Part, Partition, Result};
 
 /// The records of one partition, and those among them that are refused.
 pub struct Batch<'poll> {
@@ -21,6 +21,7 @@ pub struct Batch<'poll> {
     /// Records that made the handler panic: it does not see them again.
     poisoned: Vec<usize>,
     current: Option<usize>,
+    repeated: u64,
 }
 
 /// A record as the source has it: borrowed from librdkafka, or owned where there is no Kafka.
@@ -44,7 +45,7 @@ impl<'poll> Batch<'poll> {
     /// An empty batch that starts at `from`.
     pub fn new(partition: Partition, session: u64, from: Offset) -> Self {
         let (messages, rejects, poisoned) = (Vec::new(), Vec::new(), Vec::new());
-        Self { partition, session, from, next: from, messages, rejects, poisoned, current: None }
+        Self { partition, session, from, next: from, messages, rejects, poisoned, current: None, repeated: 0 }
     }
 
     /// Appends a record; the batch now ends behind it.
@@ -83,7 +84,7 @@ impl<'poll> Batch<'poll> {
 
     /// Decodes each record as it is reached; what does not decode becomes a reject and is skipped.
     pub fn decode<'b, T: Deserialize<'b>>(&'b mut self) -> impl Iterator<Item = Record<'b, T>> {
-        self.rejects.retain(|reject| self.poisoned.contains(&reject.index));
+        self.pass_over_refused();
         self.current = None;
         Decode {
             messages: &self.messages,
@@ -102,9 +103,24 @@ impl<'poll> Batch<'poll> {
         }
     }
 
+    /// Takes back what decoding refused, where another stage of the service refuses it. A record that made the handler
+    /// panic stays refused.
+    pub fn pass_over_refused(&mut self) {
+        self.rejects.retain(|reject| self.poisoned.contains(&reject.index));
+    }
+
+    /// Tells that the handler dropped so many records because they were there already.
+    pub fn repeated(&mut self, records: u64) {
+        self.repeated += records;
+    }
+
     /// Ends the batch as a part of the work, with what the handler made of it.
     pub fn finish<O>(self, output: O) -> Part<O> {
-        Part { partition: self.partition, from: self.from, next: self.next, output }
+        let count = |records: usize| u64::try_from(records).unwrap_or(u64::MAX);
+        let refused = self.rejects.iter().map(|reject| reject.index).collect::<HashSet<_>>().len();
+        let (taken, refused, repeated) = (count(self.messages.len()), count(refused), self.repeated);
+        let balance = Balance { taken, refused, repeated, ..Balance::new(self.from) };
+        Part { partition: self.partition, from: self.from, next: self.next, output, balance }
     }
 
     /// Refuses the record that the handler was at when it panicked, so that the others can go on.
@@ -113,6 +129,7 @@ impl<'poll> Batch<'poll> {
             return Err(Error::transient(format!("the handler panicked outside any record of {}", self.partition)));
         };
         self.poisoned.push(index);
+        self.repeated = 0;
         self.rejects.retain(|reject| reject.index != index);
         self.rejects.push(Reject { index, code: "handler_panicked".into(), reason: "the handler panicked".into() });
         Ok(())

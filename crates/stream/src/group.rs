@@ -6,10 +6,10 @@ use rdkafka::Offset as KafkaOffset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 
 use crate::kafka::Quiet;
-use crate::{Error, Kafka, Offset, Partition, Result, watermarks};
+use crate::{Balance, Error, Kafka, Offset, Partition, Result, watermarks};
 
 /// A consumer group seen from outside: it is never joined.
 pub struct Group {
@@ -36,13 +36,23 @@ impl Group {
 
     /// The committed offset of each partition of a topic, where there is one.
     pub fn committed(&self, topic: &str) -> Result<Vec<(i32, Option<Offset>)>> {
-        let mut asked = TopicPartitionList::new();
-        for id in watermarks::partitions(&self.consumer, topic)? {
-            asked.add_partition(topic, id);
-        }
-        let committed = self.consumer.committed_offsets(asked, ANSWER_WITHIN)?;
+        let committed = self.ask(topic)?;
         let offset = |offset: KafkaOffset| offset.to_raw().filter(|&offset| offset >= 0).map(Offset);
         Ok(committed.elements().iter().map(|element| (element.partition(), offset(element.offset()))).collect())
+    }
+
+    /// The committed offset of each partition of a topic where there is one, with the balance that a [`Publisher`] left
+    /// beside it: a new one where there is none.
+    ///
+    /// [`Publisher`]: crate::Publisher
+    pub fn balances(&self, topic: &str) -> Result<Vec<(i32, Offset, Balance)>> {
+        let committed = self.ask(topic)?;
+        let balance = |element: &TopicPartitionListElem<'_>| {
+            let position = Offset(element.offset().to_raw().filter(|&offset| offset >= 0)?);
+            let balance = Balance::from_metadata(element.metadata()).unwrap_or_else(|| Balance::new(position));
+            Some((element.partition(), position, balance))
+        };
+        Ok(committed.elements().iter().filter_map(balance).collect())
     }
 
     /// Moves a committed offset. A group with members refuses it: they would go on from where they are.
@@ -60,5 +70,13 @@ impl Group {
             )),
             other => other.into(),
         })
+    }
+
+    fn ask(&self, topic: &str) -> Result<TopicPartitionList> {
+        let mut asked = TopicPartitionList::new();
+        for id in watermarks::partitions(&self.consumer, topic)? {
+            asked.add_partition(topic, id);
+        }
+        Ok(self.consumer.committed_offsets(asked, ANSWER_WITHIN)?)
     }
 }

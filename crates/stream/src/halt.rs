@@ -116,7 +116,8 @@ mod tests {
     #[test]
     fn only_a_position_within_the_log_goes_on() {
         let partition = Partition::new("installs", 3);
-        let standing = Standing { partition, committed: None, first: Offset(10), end: Offset(20) };
+        let standing =
+            Standing { partition, committed: None, metadata: String::new(), first: Offset(10), end: Offset(20) };
         for position in [10, 15, 20] {
             assert_eq!(standing.check(Offset(position)), Ok(()));
         }

@@ -26,6 +26,7 @@ mod sink;
 mod source;
 
 mod assignment;
+mod balance;
 mod halt;
 mod position;
 mod rebalance;
@@ -53,6 +54,7 @@ mod meter;
 mod model;
 
 pub use assignment::Assignment;
+pub use balance::Balance;
 pub use batch::{Batch, Message, Record};
 pub use dead::{
     HEADER_CODE, HEADER_OFFSET, HEADER_PARTITION, HEADER_REASON, HEADER_SERVICE, HEADER_TOPIC, HEADER_VERSION,

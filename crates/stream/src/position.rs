@@ -4,6 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use rdkafka::consumer::ConsumerGroupMetadata;
+use serde::{Deserialize, Serialize};
+
+use crate::Balance;
 
 /// One partition of a topic, written `installs/7`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -13,7 +16,7 @@ pub struct Partition {
 }
 
 /// A place in a partition. A *position* is the offset of the next record to read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 pub struct Offset(pub i64);
 
 /// What Kafka knows of a partition when a sink is asked where to resume.
@@ -22,6 +25,8 @@ pub struct Standing {
     pub partition: Partition,
     /// The group's committed offset: for the ledger only a witness, for the publisher the position.
     pub committed: Option<Offset>,
+    /// What stands beside the committed offset; empty where nothing does.
+    pub metadata: String,
     /// The first offset that Kafka still has.
     pub first: Offset,
     /// The offset that the next record will get.
@@ -35,6 +40,8 @@ pub struct Part<O> {
     pub from: Offset,
     pub next: Offset,
     pub output: O,
+    /// What became of the records; the sink fills in what it puts out.
+    pub balance: Balance,
 }
 
 /// What one step asks a sink to store: each part whole, or nothing of it.

@@ -1,5 +1,6 @@
 //! The sink that writes other topics: outputs and position in one Kafka transaction.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -13,9 +14,10 @@ use rdkafka::{Offset as KafkaOffset, client::ClientContext};
 use tracing::debug;
 
 use crate::kafka::Quiet;
-use crate::{Error, Kafka, Offset, Outgoing, Result, Sink, Standing, Work};
+use crate::{Balance, Error, Kafka, Offset, Outgoing, Part, Partition, Result, Sink, Standing, Work};
 
-/// Publishes each work in one transaction: a `read_committed` reader sees it once, whole, or not at all.
+/// Publishes each work in one transaction: a `read_committed` reader sees it once, whole, or not at all. The balance of
+/// each partition travels beside its committed offset, so that it moves with it.
 pub struct Publisher {
     config: ClientConfig,
     group: ClientConfig,
@@ -23,6 +25,8 @@ pub struct Publisher {
     /// Taken out at every commit and put back only after success: every failure drops the producer, and its successor's
     /// `init_transactions` moves the epoch, so that nothing of the failed transaction can reach into the next one.
     producer: Option<BaseProducer<Sending>>,
+    /// As they stand beside the committed offsets.
+    balances: BTreeMap<Partition, Balance>,
 }
 
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
@@ -40,7 +44,7 @@ impl Publisher {
         let mut group = kafka.consumer(name)?;
         group.set("group.id", kafka.group_of(name));
         let outputs = outputs.iter().map(|&topic| topic.to_owned()).collect();
-        Ok(Self { config, group, outputs, producer: None })
+        Ok(Self { config, group, outputs, producer: None, balances: BTreeMap::new() })
     }
 
     /// Where a partition starts that has no committed offset. "The beginning" is right only if this stage never published
@@ -68,6 +72,13 @@ impl Publisher {
         }
         let committed = consumer.committed_offsets(asked, ANSWER_WITHIN)?;
         Ok(committed.elements().iter().any(|element| element.offset().to_raw().is_some_and(|offset| offset >= 0)))
+    }
+
+    /// The balance of the partition once this part is stored.
+    fn balance_after(&self, part: &Part<Vec<Outgoing>>) -> Balance {
+        let so_far = self.balances.get(&part.partition).copied().unwrap_or_else(|| Balance::new(part.from));
+        let out = u64::try_from(part.output.len()).unwrap_or(u64::MAX);
+        so_far.plus(&Balance { out, ..part.balance })
     }
 
     fn outputs_are_empty(&self) -> Result<bool> {
@@ -100,27 +111,37 @@ impl Sink for Publisher {
     }
 
     fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
-        standings.iter().map(|standing| standing.committed.map_or_else(|| self.start_anew(standing), Ok)).collect()
+        let positions: Result<Vec<Offset>> =
+            standings.iter().map(|standing| standing.committed.map_or_else(|| self.start_anew(standing), Ok)).collect();
+        let positions = positions?;
+        let balance = |(standing, &position): (&Standing, &Offset)| {
+            let balance = Balance::from_metadata(&standing.metadata).unwrap_or_else(|| Balance::new(position));
+            (standing.partition.clone(), balance)
+        };
+        self.balances.extend(standings.iter().zip(&positions).map(balance));
+        Ok(positions)
     }
 
     fn commit(&mut self, work: Work<'_, Vec<Outgoing>>) -> Result<()> {
         let Some(producer) = self.producer.take() else { return Err(Error::transient("no producer")) };
         let Some(owner) = &work.owner.0 else { return Err(Error::Fenced("not a member of the group".into())) };
         let mut positions = TopicPartitionList::new();
+        let mut balances = Vec::new();
         producer.begin_transaction()?;
         for part in work.parts {
-            positions.add_partition_offset(
-                &part.partition.topic,
-                part.partition.id,
-                KafkaOffset::Offset(part.next.0),
-            )?;
+            let balance = self.balance_after(&part);
+            let mut position = positions.add_partition(&part.partition.topic, part.partition.id);
+            position.set_offset(KafkaOffset::Offset(part.next.0))?;
+            position.set_metadata(balance.to_metadata().map_err(|error| Error::transient(error.to_string()))?);
             for record in &part.output {
                 produce(&producer, record)?;
             }
+            balances.push((part.partition, balance));
         }
         producer.send_offsets_to_transaction(&positions, owner, Timeout::After(ANSWER_WITHIN))?;
         producer.commit_transaction(Timeout::After(ANSWER_WITHIN))?;
         self.producer = Some(producer);
+        self.balances.extend(balances); // after a failure `resume` asks again what stands there
         Ok(())
     }
 }

@@ -230,15 +230,16 @@ impl Source {
         let first = watermarks::offsets(&self.consumer, &self.topic, partitions, KafkaOffset::Beginning)?;
         let end = watermarks::offsets(&self.consumer, &self.topic, partitions, KafkaOffset::End)?;
         let standing = |((id, first), (_, end)): ((i32, i64), (i32, i64))| {
-            let committed = match committed.find_partition(&self.topic, id) {
+            let (committed, metadata) = match committed.find_partition(&self.topic, id) {
                 Some(element) => {
                     element.error()?;
-                    element.offset().to_raw().filter(|&offset| offset >= 0).map(Offset)
+                    let committed = element.offset().to_raw().filter(|&offset| offset >= 0).map(Offset);
+                    (committed, element.metadata().to_owned())
                 }
-                None => None,
+                None => (None, String::new()),
             };
             let partition = Partition { topic: self.topic.clone(), id };
-            Ok(Standing { partition, committed, first: Offset(first), end: Offset(end) })
+            Ok(Standing { partition, committed, metadata, first: Offset(first), end: Offset(end) })
         };
         first.into_iter().zip(end).map(standing).collect()
     }

@@ -21,8 +21,17 @@ const PATIENCE: Duration = Duration::from_secs(10);
 impl Watermarks {
     /// A missing server is a fatal error that says what to do.
     pub fn open(kafka: &Kafka) -> Result<Self> {
+        Self::open_at("read_uncommitted", kafka)
+    }
+
+    /// Sees the ends as a `read_committed` client does: before the first record of an open transaction.
+    pub fn open_stable(kafka: &Kafka) -> Result<Self> {
+        Self::open_at("read_committed", kafka)
+    }
+
+    fn open_at(isolation: &str, kafka: &Kafka) -> Result<Self> {
         let mut settings = kafka.consumer("watermarks")?;
-        settings.set("isolation.level", "read_uncommitted");
+        settings.set("isolation.level", isolation);
         let consumer: BaseConsumer<Quiet> = settings
             .create_with_context(Quiet)
             .map_err(|error| Error::configuration(format!("kafka.options: {error}")))?;

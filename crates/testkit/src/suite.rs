@@ -119,9 +119,14 @@ impl Suite {
 
     /// How many records the stages of a replica took in.
     pub fn records_of(&self, name: &str) -> u64 {
-        let metrics = eventually("metrics", || get(self.services[name].admin, "/metrics"));
+        let metrics = self.metrics(name);
         let lines = metrics.lines().filter(|line| line.starts_with("attributary_records_total"));
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+    }
+
+    /// What a replica counts of itself, as Prometheus reads it.
+    pub fn metrics(&self, name: &str) -> String {
+        eventually("metrics", || get(self.services[name].admin, "/metrics"))
     }
 
     /// A folder for the test's own files.

@@ -83,6 +83,8 @@ fn an_event_id_that_was_seen_at_a_lower_offset_is_dropped() {
     published.extend(world.decide(1..4));
     assert_eq!(summaries(&published), ["e: pending", "f: pending"]);
 
+    assert_eq!(world.outcome(1..4).repeated, 2);
+
     let other_app = activity("event", "e", json!({ "app_id": "other", "event_name": "purchase" }));
     let mut world = World::of([event("e", "x"), other_app]);
     assert_eq!(world.decide_all().len(), 2, "senders of two apps may choose the same event id");

@@ -49,6 +49,7 @@ impl Decider {
         for Refused { offset, refusal } in refused.into_iter().chain(outcome.refused) {
             batch.refuse(offset, refusal.code, refusal.message);
         }
+        batch.repeated(outcome.repeated);
         self.recent.add(partition.id, outcome.decided); // if the commit fails, the next session forgets them
         Ok(outcome.records)
     }

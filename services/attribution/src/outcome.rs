@@ -23,6 +23,8 @@ pub(crate) struct Outcome {
     /// The decisions among them, by the name under which `record` will keep them.
     pub(crate) decided: HashMap<String, Arc<Known>>,
     pub(crate) refused: Vec<Refused>,
+    /// How many were dropped because their event or their install is known.
+    pub(crate) repeated: u64,
 }
 
 /// Larger records do not fit into what a broker takes by default.
@@ -45,8 +47,11 @@ pub(crate) fn decide_batch(
     rules: &Rules,
 ) -> anyhow::Result<Outcome> {
     let mut outcome = Outcome::default();
-    for arrival in arrivals.iter().filter(|arrival| !arrival.activity.kind.is_touch() && !answers.is_repeated(arrival))
-    {
+    for arrival in arrivals.iter().filter(|arrival| !arrival.activity.kind.is_touch()) {
+        if answers.is_repeated(arrival) {
+            outcome.repeated += 1;
+            continue;
+        }
         let source = format!("{partition}/{}", arrival.offset);
         // The stage cannot know which record of a gathered batch a panic came from.
         let ruling = catch_unwind(AssertUnwindSafe(|| {
@@ -56,8 +61,9 @@ pub(crate) fn decide_batch(
             outcome.refuse(arrival.offset, Refusal::new("handler_panicked", "the decision panicked"));
             continue;
         };
-        if let Some(attribution) = ruling? {
-            outcome.publish(partition, arrival, Known { source, attribution });
+        match ruling? {
+            Some(attribution) => outcome.publish(partition, arrival, Known { source, attribution }),
+            None => outcome.repeated += 1,
         }
     }
     Ok(outcome)

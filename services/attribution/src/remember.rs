@@ -34,6 +34,7 @@ pub(crate) fn remember(batch: &mut Batch<'_>, rules: &Rules, keep: Duration) -> 
         let Ok((key, members)) = check(key, payload, &activity) else { continue };
         add(&mut effects, &entry(&Arrival { offset, appended_at, key, members, activity }, rules, keep)?);
     }
+    batch.pass_over_refused();
     Ok(effects)
 }
 

@@ -92,9 +92,9 @@ async fn sum(
     let asks: Vec<Ask> = counters.chain([Ask::HGet(AS_OF.into(), NEWEST.into())]).collect();
     let mut answer = Answer::default();
     let mut as_of = BTreeMap::new();
-    for (topic, reader) in doors.readers.iter() {
+    for (topic, reader) in doors.readers.iter().filter(|(topic, _)| query.wants_topic(topic)) {
         let mut partitions = BTreeMap::new();
-        for mut seen in reader.fetch(&asks).await? {
+        for mut seen in reader.fetch(&asks).await?.into_iter().filter(|seen| query.wants(topic, seen.partition)) {
             let newest = seen.values.pop().and_then(ledger::Value::bytes);
             partitions.insert(seen.partition, standing(&seen, newest.as_deref()));
             for ((day, _), value) in places.iter().zip(seen.values) {

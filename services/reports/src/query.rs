@@ -16,6 +16,8 @@ pub(crate) struct Query {
     pub(crate) filters: Vec<(Dimension, Vec<String>)>,
     /// Test devices are counted apart: either they are asked for, or all others.
     pub(crate) test: bool,
+    /// Only these, topic and partition; none: all.
+    pub(crate) partitions: Option<Vec<(String, i32)>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,7 +69,7 @@ impl Metric {
 impl Query {
     /// Reads the parameters. `today` (days since the epoch) is the range where none is given.
     pub(crate) fn parse(parameters: &[(String, String)], today: i64) -> Result<Self, BadQuery> {
-        let known = ["app_id", "from", "to", "metrics", "group_by", "granularity", "filter", "test"];
+        let known = ["app_id", "from", "to", "metrics", "group_by", "granularity", "filter", "test", "partition"];
         if let Some((name, _)) = parameters.iter().find(|(name, _)| !known.contains(&name.as_str())) {
             return Err(bad("parameter_unknown", "", format!("unknown parameter {name}; known: {}", known.join(", "))));
         }
@@ -105,7 +107,19 @@ impl Query {
             group_by,
             filters: filters(find("filter").unwrap_or_default())?,
             test: find("test") == Some("true"),
+            partitions: partitions(parameters)?,
         })
+    }
+
+    /// Whether the counts of this partition are asked for.
+    pub(crate) fn wants(&self, topic: &str, partition: i32) -> bool {
+        let named = |(of, id): &(String, i32)| (of.as_str(), *id) == (topic, partition);
+        self.partitions.as_ref().is_none_or(|partitions| partitions.iter().any(named))
+    }
+
+    /// Whether anything of this topic is asked for.
+    pub(crate) fn wants_topic(&self, topic: &str) -> bool {
+        self.partitions.as_ref().is_none_or(|partitions| partitions.iter().any(|(of, _)| of == topic))
     }
 }
 
@@ -173,6 +187,17 @@ fn filters(text: &str) -> Result<Vec<(Dimension, Vec<String>)>, BadQuery> {
     Ok(filters)
 }
 
+/// `installs/3`, as often as wanted.
+fn partitions(parameters: &[(String, String)]) -> Result<Option<Vec<(String, i32)>>, BadQuery> {
+    let mut partitions = Vec::new();
+    for (_, text) in parameters.iter().filter(|(name, _)| name == "partition") {
+        let named = text.rsplit_once('/').and_then(|(topic, id)| Some((topic.to_owned(), id.parse().ok()?)));
+        let named = named.filter(|(topic, id)| !topic.is_empty() && *id >= 0);
+        partitions.push(named.ok_or_else(|| bad("partition", "partition", "a partition reads installs/3"))?);
+    }
+    Ok((!partitions.is_empty()).then_some(partitions))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -193,6 +218,9 @@ mod tests {
             (vec![("metrics", "clocks")], "metric_unknown", "metrics"),
             (vec![("granularity", "week")], "granularity", "granularity"),
             (vec![("filter", "country=DE")], "filter", "filter"),
+            (vec![("partition", "installs")], "partition", "partition"),
+            (vec![("partition", "installs/-1")], "partition", "partition"),
+            (vec![("partition", "/1")], "partition", "partition"),
             (vec![("limit", "-1")], "parameter_unknown", ""),
         ] {
             let bad = parse(&query).unwrap_err();
@@ -221,6 +249,18 @@ mod tests {
     fn the_default_is_today_by_day_with_every_metric() {
         let query = parse(&[]).unwrap();
         assert_eq!((query.days, query.by_day, query.metrics.len()), (20_000..=20_000, true, METRICS.len()));
+    }
+
+    #[test]
+    fn partitions_are_alternatives_and_all_are_wanted_where_none_is_named() {
+        let two = parse(&[("partition", "installs/3"), ("partition", "installs.redrive.reports/0")]).unwrap();
+        for (topic, partition, wanted) in
+            [("installs", 3, true), ("installs", 0, false), ("events", 3, false), ("installs.redrive.reports", 0, true)]
+        {
+            assert_eq!(two.wants(topic, partition), wanted, "{topic}/{partition}");
+            assert!(parse(&[]).unwrap().wants(topic, partition));
+        }
+        assert!(two.wants_topic("installs") && !two.wants_topic("events"));
     }
 
     #[test]

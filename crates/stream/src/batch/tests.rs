@@ -72,3 +72,34 @@ fn a_record_may_be_refused_for_what_no_field_can_tell() {
     batch.refuse(Offset(1), "too_even", "2 is even");
     assert_eq!(refused(&batch), [(1, "too_even".to_owned())]);
 }
+
+#[test]
+fn a_part_knows_what_became_of_its_records() {
+    let mut whole = batch(&["1", "x", "3", "4"]);
+    numbers(&mut whole);
+    whole.refuse(Offset(2), "too_odd", "3 is odd");
+    whole.refuse(Offset(2), "too_small", "refused twice, and still one record");
+    whole.repeated(1);
+    let expected = Balance { taken: 4, refused: 2, repeated: 1, ..Balance::new(Offset(0)) };
+    assert_eq!(whole.finish(()).balance, expected);
+
+    let mut passed_over = batch(&["1", "x"]);
+    numbers(&mut passed_over);
+    passed_over.pass_over_refused();
+    assert_eq!(refused(&passed_over), []);
+    assert_eq!(passed_over.finish(()).balance, Balance { taken: 2, ..Balance::new(Offset(0)) });
+}
+
+#[test]
+fn what_a_handler_dropped_before_it_panicked_is_not_counted_twice() {
+    let mut batch = batch(&["1", "2", "3"]);
+    let mut drops_all_but_two = |batch: &mut Batch<'_>| {
+        batch.repeated(1);
+        numbers(batch);
+        batch.decode::<i64>().for_each(|record| assert_ne!(record.value, 2, "a bug"));
+        Ok(())
+    };
+    crate::stage::handle(&mut drops_all_but_two, &mut batch).unwrap();
+    assert_eq!(refused(&batch), [(1, "handler_panicked".to_owned())]);
+    assert_eq!(batch.finish(()).balance.repeated, 1);
+}

@@ -128,7 +128,8 @@ impl World {
         let standing = |&id: &usize| {
             let partition = Partition::new(TOPIC, id.try_into().unwrap());
             let end = Offset(self.log[id].len().try_into().unwrap());
-            Standing { partition, committed: self.witness.get(&id).copied().map(Offset), first: Offset(0), end }
+            let committed = self.witness.get(&id).copied().map(Offset);
+            Standing { partition, committed, metadata: String::new(), first: Offset(0), end }
         };
         let standings: Vec<Standing> = owned.iter().map(standing).collect();
         let positions = self.store.resume(&standings).unwrap().into_iter().map(|position| position.0);

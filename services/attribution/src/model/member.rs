@@ -165,6 +165,7 @@ impl Member {
         let standing = |&id: &usize| Standing {
             partition: Partition::new(topic::ACTIVITY, id.try_into().unwrap()),
             committed: Some(Offset(shared.kafka.committed[id])),
+            metadata: String::new(),
             first: Offset(0),
             end: Offset(shared.kafka.activity[id].len().try_into().unwrap()),
         };
