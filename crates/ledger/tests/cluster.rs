@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use ledger::{Ask, Claim, Effects, Index, Ledger, Queue, Reader, Redis, Registry, Scheduled, inspect};
-use stream::{Error, Offset, Owner, Part, Partition, Sink, Work};
+use stream::{Balance, Error, Offset, Owner, Part, Partition, Sink, Work};
 use support::{STAGE, TOPIC, Writer, commit, resume, stands};
 use testkit::RedisCluster;
 
@@ -192,7 +192,7 @@ fn schedule(redis: &Redis) {
     let from = resume(&mut ledger, &[0]).unwrap()[0];
     let mut output = Effects::default();
     output.schedule(Scheduled { id: "one", endpoint: "acme", due_ms: 10, body: b"{}" });
-    let part = Part { partition: Partition::new(TOPIC, 0), from, next: Offset(1), output };
+    let part = Part { partition: Partition::new(TOPIC, 0), from, next: Offset(1), output, balance: Balance::new(from) };
     ledger.commit(Work { owner: &Owner::default(), parts: vec![part] }).unwrap();
 }
 

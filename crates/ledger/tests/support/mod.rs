@@ -1,7 +1,7 @@
 //! What the tests on several servers share: partitions whose counter must equal their position.
 
 use ledger::{Ask, Effects, Index, Ledger, Redis, Value};
-use stream::{Error, Offset, Owner, Part, Partition, Sink, Standing, Work};
+use stream::{Balance, Error, Offset, Owner, Part, Partition, Sink, Standing, Work};
 
 pub(crate) const STAGE: &str = "sample.count";
 pub(crate) const TOPIC: &str = "numbers";
@@ -11,6 +11,7 @@ pub(crate) fn resume(ledger: &mut Ledger, partitions: &[i32]) -> stream::Result<
     let standing = |&id| Standing {
         partition: Partition::new(TOPIC, id),
         committed: None,
+        metadata: String::new(),
         first: Offset(0),
         end: Offset(1_000_000),
     };
@@ -24,7 +25,13 @@ pub(crate) fn commit(ledger: &mut Ledger, positions: &[(i32, Offset)]) -> stream
         let mut output = Effects::default();
         output.add("c", "n", 1);
         output.insert(&format!("s:{}", from.0 % 50), from.0.to_string().as_bytes());
-        Part { partition: Partition::new(TOPIC, id), from, next: Offset(from.0 + 1), output }
+        Part {
+            partition: Partition::new(TOPIC, id),
+            from,
+            next: Offset(from.0 + 1),
+            output,
+            balance: Balance::new(from),
+        }
     };
     ledger.commit(Work { owner: &Owner::default(), parts: positions.iter().map(part).collect() })
 }
