@@ -19,11 +19,19 @@ pub use wait::{eventually, eventually_within};
 mod process;
 pub use process::{Process, free_port, repository};
 
-mod servers;
-pub use servers::{Kafka, Redis};
+mod proxy;
+pub use proxy::{Mode, Proxy, Way};
+
+mod kafka;
+pub use kafka::{Kafka, Node};
+
+mod redis;
+mod redis_cluster;
+pub use redis::Redis;
+pub use redis_cluster::Cluster;
 
 mod suite;
 pub use suite::{Suite, binary};
 
 mod receiver;
-pub use receiver::{Hit, Receiver};
+pub use receiver::{Answer, Hit, Receiver};

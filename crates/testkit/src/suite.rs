@@ -7,8 +7,9 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::eventually;
+use crate::kafka::Kafka;
 use crate::process::{Process, free_port, repository};
-use crate::servers::{Kafka, Redis};
+use crate::redis::Redis;
 
 /// Kafka, Redis, the topics, and the services that a test starts. Everything is gone when it is dropped.
 pub struct Suite {
