@@ -33,5 +33,8 @@ pub use redis_cluster::Cluster;
 mod suite;
 pub use suite::{Suite, binary};
 
+mod dns;
+pub use dns::{Dns, Name};
+
 mod receiver;
 pub use receiver::{Answer, Hit, Receiver};
