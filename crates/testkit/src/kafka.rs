@@ -49,6 +49,13 @@ impl Kafka {
         Self::ready(vec![Node::start(&folder, "kafka", port, arguments.into())], Some(proxy))
     }
 
+    /// A single node that tells its clients to connect to an address where it is not.
+    pub fn start_advertising(folder: PathBuf, address: &str) -> Self {
+        let arguments =
+            ["--controller-port".to_owned(), free_port().to_string(), "--advertise".into(), address.to_owned()];
+        Self { nodes: vec![Node::start(&folder, "kafka-elsewhere", free_port(), arguments.into())], proxy: None }
+    }
+
     /// Three nodes: topics with three replicas, of which two must have a record before it is acknowledged.
     pub fn start_three(folder: PathBuf) -> Self {
         let voters: Vec<String> = (1..=3).map(|id| format!("{id}@127.0.0.1:{}", free_port())).collect();

@@ -23,6 +23,7 @@ mod proxy;
 pub use proxy::{Mode, Proxy, Way};
 
 mod kafka;
+mod kafka_admin;
 pub use kafka::{Kafka, Node};
 
 mod redis;
@@ -35,6 +36,9 @@ pub use suite::{Suite, binary};
 
 mod dns;
 pub use dns::{Dns, Name};
+
+mod tls;
+pub use tls::{Authority, TlsServer};
 
 mod receiver;
 pub use receiver::{Answer, Hit, Receiver};
