@@ -29,6 +29,7 @@ mod rebalance;
 mod refused;
 
 mod dead;
+mod delivery;
 mod outgoing;
 mod producer;
 mod publisher;
@@ -53,12 +54,13 @@ pub use dead::{
     HEADER_CODE, HEADER_OFFSET, HEADER_PARTITION, HEADER_REASON, HEADER_SERVICE, HEADER_TOPIC, HEADER_VERSION,
     dead_topic,
 };
+pub use delivery::Delivery;
 pub use error::{Error, Result, exit_code};
 pub use kafka::{BatchLimits, Kafka};
 pub use memory::MemoryBroker;
 pub use outgoing::Outgoing;
 pub use position::{Offset, Owner, Part, Partition, Standing, Work};
-pub use producer::{Delivery, Producer};
+pub use producer::Producer;
 pub use publisher::Publisher;
 pub use redrive::{redrive, redrive_topic};
 pub use sink::Sink;
