@@ -54,8 +54,12 @@ const PIECES: usize = 64;
 impl Proxy {
     /// Forwards to `server`, which need not listen yet.
     pub fn start(server: u16) -> Self {
+        Self::start_at(free_port(), server)
+    }
+
+    /// The same on a port that its clients know already.
+    pub fn start_at(port: u16, server: u16) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let port = free_port();
         let listener = runtime.block_on(TcpListener::bind(("127.0.0.1", port))).unwrap();
         let (mode, modes) = watch::channel(Mode::Pass);
         runtime.spawn(accept(listener, port, server, modes));

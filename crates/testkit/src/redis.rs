@@ -93,11 +93,16 @@ impl Redis {
     pub fn replica(&self) -> Self {
         let primary = format!("127.0.0.1 {}", self.port);
         let replica = Self::start_with(&self.folder, "redis-replica", &["--replicaof", &primary]);
-        eventually("the replica has caught up", || match replica.info("master_link_status") {
+        replica.caught_up();
+        replica
+    }
+
+    /// Waits until a replica has everything.
+    pub fn caught_up(&self) {
+        eventually("the replica has caught up", || match self.info("master_link_status") {
             Some(status) if status == "up" => Ok(()),
             status => Err(format!("{status:?}")),
         });
-        replica
     }
 
     /// Makes a replica stay as it is from now on: whatever the primary is told, it does not hear of.
