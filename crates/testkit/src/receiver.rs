@@ -35,6 +35,9 @@ struct State {
     hits: Vec<Hit>,
     /// What each path answers next; the last one stays, and 200 is the answer where none is set.
     answers: HashMap<String, VecDeque<Answer>>,
+    /// What each path answers to each delivery, and how often the delivery came.
+    scripts: HashMap<String, Vec<Answer>>,
+    came: HashMap<(String, String), usize>,
     /// How many bytes of answers each path was allowed to send.
     sent: HashMap<String, u64>,
 }
@@ -59,6 +62,13 @@ impl Receiver {
         let answers: VecDeque<Answer> = answers.into_iter().collect();
         assert!(!answers.is_empty(), "a script without an answer");
         self.state.lock().answers.insert(path.to_owned(), answers);
+    }
+
+    /// From now on, each delivery to `/path` gets these answers, one at each attempt; the last one stays.
+    pub fn script_each(&self, path: &str, answers: impl IntoIterator<Item = Answer>) {
+        let answers: Vec<Answer> = answers.into_iter().collect();
+        assert!(!answers.is_empty(), "a script without an answer");
+        self.state.lock().scripts.insert(path.to_owned(), answers);
     }
 
     pub fn hits(&self, path: &str) -> Vec<Hit> {
@@ -92,10 +102,7 @@ impl Shared {
     /// Notes a request, and says how to answer it.
     fn note(&self, mut hit: Hit) -> Answer {
         let mut state = self.lock();
-        let script = state.answers.get_mut(&hit.path);
-        let answer =
-            script.and_then(|script| if script.len() > 1 { script.pop_front() } else { script.front().cloned() });
-        let answer = answer.unwrap_or(Answer::Status(200));
+        let answer = state.next_for_delivery(&hit).or_else(|| state.next(&hit.path)).unwrap_or(Answer::Status(200));
         hit.status = answer.status();
         state.hits.push(hit);
         answer
@@ -103,6 +110,21 @@ impl Shared {
 
     fn add_sent(&self, path: &str, bytes: usize) {
         *self.lock().sent.entry(path.to_owned()).or_default() += bytes as u64;
+    }
+}
+
+impl State {
+    fn next(&mut self, path: &str) -> Option<Answer> {
+        let script = self.answers.get_mut(path)?;
+        if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
+    }
+
+    fn next_for_delivery(&mut self, hit: &Hit) -> Option<Answer> {
+        let script = self.scripts.get(&hit.path)?;
+        let delivery = hit.headers.get("webhook-id").cloned().unwrap_or_default();
+        let came = self.came.entry((hit.path.clone(), delivery)).or_default();
+        *came += 1;
+        script.get(*came - 1).or(script.last()).cloned()
     }
 }
 
