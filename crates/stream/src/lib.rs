@@ -44,6 +44,7 @@ mod error;
 mod flood;
 mod kafka;
 mod meter;
+mod reach;
 
 #[cfg(test)]
 mod model;

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tracing::debug;
 
 use crate::delivery::{Deliveries, Settled, Ticket};
+use crate::reach::{require_leader, require_topic};
 use crate::{Delivery, Error, Kafka, Outgoing, Result};
 
 /// Cheap to clone; all clones share one queue and one budget.
@@ -46,13 +47,11 @@ impl Producer {
 
     /// Asks Kafka for a topic; a missing server or topic is a fatal error that says what to do.
     pub fn check(&self, kafka: &Kafka, topic: &str) -> Result<()> {
-        let metadata = self
-            .0
-            .producer
-            .client()
-            .fetch_metadata(Some(topic), Duration::from_secs(10))
-            .map_err(|error| kafka.unreachable(&error))?;
-        crate::kafka::require_topic(kafka, topic, &metadata)
+        let client = self.0.producer.client();
+        let metadata =
+            client.fetch_metadata(Some(topic), Duration::from_secs(10)).map_err(|error| kafka.unreachable(&error))?;
+        require_topic(kafka, topic, &metadata)?;
+        require_leader(kafka, topic, &metadata, client)
     }
 
     /// Sends the records and waits until each is settled: one answer per record, in order. The records are queued at the

@@ -13,7 +13,7 @@ use rdkafka::{Message as _, Offset as KafkaOffset};
 use tracing::{debug, info};
 
 use crate::assignment::Assignment;
-use crate::kafka::require_topic;
+use crate::reach::{require_leader, require_topic};
 use crate::rebalance::{Change, Rebalance};
 use crate::{Batch, BatchLimits, Error, Kafka, Message, Offset, Owner, Partition, Result, Sink, Standing};
 
@@ -52,6 +52,7 @@ impl Source {
         let metadata =
             consumer.fetch_metadata(Some(topic), ANSWER_WITHIN).map_err(|error| kafka.unreachable(&error))?;
         require_topic(kafka, topic, &metadata)?;
+        require_leader(kafka, topic, &metadata, consumer.client())?;
         consumer.subscribe(&[topic])?;
         Ok(Self {
             consumer,

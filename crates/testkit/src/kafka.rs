@@ -17,6 +17,8 @@ pub struct Kafka {
     pub nodes: Vec<Node>,
     /// What stands between the services and the broker, if anything. The test itself goes around it.
     pub proxy: Option<Proxy>,
+    /// The port that the services are told, where it is not that of the node.
+    bootstrap: Option<u16>,
 }
 
 /// One broker, which is a controller too. It keeps its ports and its folder however often it is killed and restarted.
@@ -37,23 +39,23 @@ impl Kafka {
     pub fn start(folder: PathBuf) -> Self {
         let (port, controller) = (free_port(), free_port());
         let controller = ["--controller-port".to_owned(), controller.to_string()];
-        Self::ready(vec![Node::start(&folder, "kafka", port, controller.into())], None)
+        let node = Node::start(&folder, "kafka", port, controller.into());
+        Self { nodes: vec![node], proxy: None, bootstrap: None }.ready()
     }
 
     /// A single node that tells the services to connect to a proxy.
     pub fn start_behind_proxy(folder: PathBuf) -> Self {
-        let (port, controller, door) = (free_port(), free_port(), free_port());
+        let door = free_port();
         let proxy = Proxy::start(door);
-        let advertised = format!("127.0.0.1:{door}=127.0.0.1:{}", proxy.port);
-        let arguments = ["--controller-port".to_owned(), controller.to_string(), "--extra-listener".into(), advertised];
-        Self::ready(vec![Node::start(&folder, "kafka", port, arguments.into())], Some(proxy))
+        let (node, bootstrap) = (Node::with_door(&folder, door, &format!("127.0.0.1:{}", proxy.port)), proxy.port);
+        Self { nodes: vec![node], proxy: Some(proxy), bootstrap: Some(bootstrap) }.ready()
     }
 
-    /// A single node that tells its clients to connect to an address where it is not.
+    /// A single node that tells the services to connect to an address where it is not.
     pub fn start_advertising(folder: PathBuf, address: &str) -> Self {
-        let arguments =
-            ["--controller-port".to_owned(), free_port().to_string(), "--advertise".into(), address.to_owned()];
-        Self { nodes: vec![Node::start(&folder, "kafka-elsewhere", free_port(), arguments.into())], proxy: None }
+        let door = free_port();
+        let node = Node::with_door(&folder, door, address);
+        Self { nodes: vec![node], proxy: None, bootstrap: Some(door) }.ready()
     }
 
     /// Three nodes: topics with three replicas, of which two must have a record before it is acknowledged.
@@ -64,12 +66,12 @@ impl Kafka {
             let arguments = ["--node-id".to_owned(), id.to_string(), "--voters".into(), voters.clone()];
             Node::start(&folder, &format!("kafka-{id}"), free_port(), arguments.into())
         };
-        Self::ready((1..=3).map(node).collect(), None)
+        Self { nodes: (1..=3).map(node).collect(), proxy: None, bootstrap: None }.ready()
     }
 
     /// Where the services connect.
     pub fn brokers(&self) -> String {
-        self.proxy.as_ref().map_or_else(|| self.direct(), |proxy| format!("127.0.0.1:{}", proxy.port))
+        self.bootstrap.map_or_else(|| self.direct(), |port| format!("127.0.0.1:{port}"))
     }
 
     /// Where the test connects.
@@ -128,10 +130,9 @@ impl Kafka {
         out.into_owned()
     }
 
-    fn ready(nodes: Vec<Node>, proxy: Option<Proxy>) -> Self {
-        let kafka = Self { nodes, proxy };
-        kafka.wait();
-        kafka
+    fn ready(self) -> Self {
+        self.wait();
+        self
     }
 
     fn metadata(&self, topic: Option<&str>) -> Result<Metadata, String> {
@@ -143,6 +144,14 @@ impl Kafka {
 }
 
 impl Node {
+    /// One with a second door that advertises this address.
+    fn with_door(folder: &Path, door: u16, advertised: &str) -> Self {
+        let door = format!("127.0.0.1:{door}={advertised}");
+        let controller = free_port().to_string();
+        let arguments = ["--controller-port".to_owned(), controller, "--extra-listener".into(), door];
+        Self::start(folder, "kafka", free_port(), arguments.into())
+    }
+
     fn start(folder: &Path, name: &str, port: u16, arguments: Vec<String>) -> Self {
         let dir = folder.join(name);
         let data = dir.join("data");
