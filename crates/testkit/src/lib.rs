@@ -32,7 +32,7 @@ pub use redis::Redis;
 pub use redis_cluster::Cluster;
 
 mod suite;
-pub use suite::{Suite, binary};
+pub use suite::{Replica, Suite, binary};
 
 mod dns;
 pub use dns::{Dns, Name};

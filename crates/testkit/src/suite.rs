@@ -32,9 +32,14 @@ pub struct Replica {
 impl Suite {
     /// Starts the servers and applies the topics with four partitions.
     pub fn start() -> Self {
+        Self::on(Kafka::start)
+    }
+
+    /// The same on another Kafka, such as `Kafka::start_three`. Where it has several nodes, every topic has a replica on each.
+    pub fn on(kafka: fn(PathBuf) -> Kafka) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let redis = Redis::start(folder.path().to_owned());
-        let kafka = Kafka::start(folder.path().to_owned());
+        let kafka = kafka(folder.path().to_owned());
         let environment = vec![
             ("ATTRIBUTARY__KAFKA__BROKERS".to_owned(), kafka.brokers()),
             ("ATTRIBUTARY__REDIS__URL".to_owned(), redis.url()),
@@ -43,7 +48,10 @@ impl Suite {
         suite.set("ingest", "ingest.open", "true");
         suite.set("postbacks", "postbacks.allow_networks", "[\"127.0.0.0/8\"]");
         suite.set("postbacks", "postbacks.allow_http", "true");
-        let topics = repository().join("deploy/topics.toml");
+        let plan = std::fs::read_to_string(repository().join("deploy/topics.toml")).unwrap();
+        let topics = suite.folder.path().join("topics.toml");
+        let replication = format!("replication = {}", suite.kafka.nodes.len());
+        std::fs::write(&topics, plan.replace("replication = 1", &replication)).unwrap();
         suite.cli(&["topics", "apply", "--partitions", "4", "--file", topics.to_str().unwrap()]);
         suite
     }
@@ -108,6 +116,19 @@ impl Suite {
     pub fn ask(&self, name: &str, path: &str) -> serde_json::Value {
         let body = eventually(&format!("{name} answers {path}"), || get(self.services[name].http, path));
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
+    }
+
+    /// What the public door answers; none where it does not answer, or not with success.
+    pub fn try_ask(&self, name: &str, path: &str) -> Option<serde_json::Value> {
+        serde_json::from_str(&get(self.services.get(name)?.http, path).ok()?).ok()
+    }
+
+    /// What a replica says stands in its way; empty where it is ready.
+    pub fn troubles(&self, name: &str) -> String {
+        match get(self.services[name].admin, "/readyz") {
+            Ok(_) => String::new(),
+            Err(troubles) => troubles,
+        }
     }
 
     /// How many records the stages of a replica took in.

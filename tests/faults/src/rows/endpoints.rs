@@ -1,0 +1,5 @@
+//! Rows of endpoints.
+
+use crate::row::Row;
+
+pub(crate) const ROWS: &[Row] = &[];

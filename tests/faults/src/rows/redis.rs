@@ -1,0 +1,5 @@
+//! Rows of redis.
+
+use crate::row::Row;
+
+pub(crate) const ROWS: &[Row] = &[];
