@@ -43,8 +43,7 @@ impl Process {
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.child.as_ref().unwrap_or_else(|| panic!("{} is not running", self.name)).id();
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(id.to_string()).status().unwrap();
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status().unwrap();
         assert!(sent.success(), "cannot send {name} to {}", self.name);
     }
 
@@ -57,6 +56,11 @@ impl Process {
         });
         self.child = None;
         status
+    }
+
+    /// Its number, while it runs.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap_or_else(|| panic!("{} is not running", self.name)).id()
     }
 
     /// The most memory that it has had resident, in bytes; none where it does not run.

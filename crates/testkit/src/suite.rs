@@ -1,6 +1,7 @@
 //! The whole suite on a real Kafka and Redis: services as processes of their own, any number of replicas.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -19,6 +20,8 @@ pub struct Suite {
     /// Variables for every program, and those for one service alone.
     environment: Vec<(String, String)>,
     settings: Vec<(String, String, String)>,
+    /// The program that starts the replicas of a service, with its arguments.
+    wrappers: BTreeMap<String, Vec<String>>,
     folder: TempDir,
 }
 
@@ -44,7 +47,8 @@ impl Suite {
             ("ATTRIBUTARY__KAFKA__BROKERS".to_owned(), kafka.brokers()),
             ("ATTRIBUTARY__REDIS__URL".to_owned(), redis.url()),
         ];
-        let mut suite = Self { services: BTreeMap::new(), kafka, redis, environment, settings: Vec::new(), folder };
+        let (services, settings, wrappers) = Default::default();
+        let mut suite = Self { services, kafka, redis, environment, settings, wrappers, folder };
         suite.set("ingest", "ingest.open", "true");
         suite.set("postbacks", "postbacks.allow_networks", "[\"127.0.0.0/8\"]");
         suite.set("postbacks", "postbacks.allow_http", "true");
@@ -76,25 +80,46 @@ impl Suite {
         self.ready(name);
     }
 
-    /// Starts a replica and does not wait.
+    /// Starts the replicas of a service through another program from now on, such as `["prlimit", "--nofile=256"]`;
+    /// by themselves again if none is given.
+    pub fn through(&mut self, service: &str, wrapper: &[&str]) {
+        let wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        self.wrappers.insert(service.to_owned(), wrapper);
+    }
+
+    /// Starts a replica and does not wait. One that was there before is ended, and leaves its ports to the new one.
     pub fn launch(&mut self, name: &str) {
         let service = name.split('-').next().unwrap().to_owned();
-        let (http, admin) = (free_port(), free_port());
-        let settings = self
-            .settings
-            .iter()
-            .filter(|(of, ..)| *of == service)
-            .map(|(_, name, value)| (name.clone(), value.clone()));
-        let environment: Vec<_> = self.environment.iter().cloned().chain(settings).collect();
+        let ports = self.services.remove(name).map(|before| (before.http, before.admin));
+        let (http, admin) = ports.unwrap_or_else(|| (free_port(), free_port()));
+        let program = self.program(&service);
         let process = Process::start(name, self.folder.path(), move || {
-            let mut command = Command::new(binary(&service));
-            command.envs(environment.iter().cloned()).env("ATTRIBUTARY__ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
+            let mut command = program();
+            command.env("ATTRIBUTARY__ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
             if matches!(service.as_str(), "ingest" | "reports") {
                 command.env("ATTRIBUTARY__HTTP__LISTEN", format!("127.0.0.1:{http}"));
             }
             command
         });
         self.services.insert(name.to_owned(), Replica { process, http, admin });
+    }
+
+    /// A service, set up for this suite but for where it listens.
+    pub fn command(&self, service: &str) -> Command {
+        self.program(service)()
+    }
+
+    fn program(&self, service: &str) -> impl Fn() -> Command + Send + 'static {
+        let settings = self.settings.iter().filter(|(of, ..)| of == service);
+        let settings = settings.map(|(_, name, value)| (name.clone(), value.clone()));
+        let environment: Vec<_> = self.environment.iter().cloned().chain(settings).collect();
+        let words = self.wrappers.get(service).into_iter().flatten().map(OsString::from);
+        let words: Vec<OsString> = words.chain([binary(service).into()]).collect();
+        move || {
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]).envs(environment.iter().cloned());
+            command
+        }
     }
 
     /// Waits until a replica says that it is ready.
@@ -133,9 +158,14 @@ impl Suite {
 
     /// How many records the stages of a replica took in.
     pub fn records_of(&self, name: &str) -> u64 {
+        self.metric(name, ("attributary_records_total", "")) as u64
+    }
+
+    /// The sum of a metric of a replica, over those of its lines that hold `label`, such as `cause="fenced"`.
+    pub fn metric(&self, name: &str, (metric, label): (&str, &str)) -> f64 {
         let metrics = eventually("metrics", || get(self.services[name].admin, "/metrics"));
-        let lines = metrics.lines().filter(|line| line.starts_with("attributary_records_total"));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+        let lines = metrics.lines().filter(|line| line.starts_with(metric) && line.contains(label));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
     /// A folder for the test's own files.
@@ -161,7 +191,10 @@ impl Suite {
 
 /// A binary of the workspace, built before the tests run.
 pub fn binary(name: &str) -> PathBuf {
-    let path = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join(name);
+    // Tests stand in a folder of their own beside the binaries.
+    let own = std::env::current_exe().unwrap();
+    let folder = own.parent().unwrap();
+    let path = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder }.join(name);
     assert!(
         path.exists(),
         "{} is not built: run the tests with `make test`, or `cargo build --workspace` first",

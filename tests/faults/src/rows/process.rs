@@ -1,5 +1,15 @@
 //! What happens to our own processes.
 
+mod blocked;
+mod cage;
+mod clock;
+mod flood;
+mod limits;
+mod panic;
+mod stopped;
+mod twin;
+mod wrong;
+
 use std::time::Duration;
 
 use crate::fire::Fire;
@@ -10,11 +20,22 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("1b", "attribution: kill -9, again and again", attribution_killed).heart(),
     Row::new("1c", "every process: kill -9, all at once", all_killed).heart(),
     Row::new("2", "ingest: SIGTERM under load", ingest_stopped),
+    Row::new("3", "ingest: SIGTERM while Kafka is gone", stopped::without_kafka),
     Row::new("19", "poison records", poison),
+    Row::new("20", "a third is garbage", flood::flood),
+    Row::alone("21", "a handler that panics at some records, killed meanwhile", panic::panics).heart(),
     Row::new("23", "reports: kill -9, again and again", reports_killed).heart(),
     Row::new("24", "a zombie: SIGSTOP beyond the session timeout, then SIGCONT", zombie).heart(),
     Row::new("25", "rebalance storm: replicas join and leave every 3 s", storm).heart(),
+    Row::new("26", "workers that are blocked for a while", blocked::blocked).heart(),
+    Row::new("28", "a twin with the same keys; a stranger from another Kafka", twin::twins),
+    Row::new("43", "clocks that step by an hour, to and fro", clock::steps),
     Row::new("55", "postbacks: kill -9 with deliveries in flight", postbacks_killed).heart(),
+    Row::new("58", "256 file descriptors, and more clients than that", limits::descriptors),
+    Row::new("59", "256 MiB of memory for each process", limits::memory),
+    Row::new("65", "slow and silent clients", limits::slow_clients),
+    Row::new("67", "every replica replaced, one after the other", stopped::rolling),
+    Row::new("68", "wrong configuration", wrong::configuration),
 ];
 
 const S: Duration = Duration::from_secs(1);
