@@ -76,6 +76,9 @@ fn until_whole(fire: &mut Fire, before: u64) {
     }
     fire.figure("rebuild ms", flushed_at.elapsed().as_millis());
     fire.figure("answers flagged `rebuilding`", flagged);
-    assert!(silent.is_empty(), "answers without a flag that had less than {before} installs (ms, installs): {silent:?}");
+    assert!(
+        silent.is_empty(),
+        "answers without a flag that had less than {before} installs (ms, installs): {silent:?}"
+    );
     assert!(flagged > 0, "no answer was flagged");
 }

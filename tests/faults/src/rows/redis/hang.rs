@@ -44,11 +44,9 @@ pub(super) fn answer_lost(fire: &mut Fire) {
         fire.flows(30 * S);
     }
     drop(proxy);
-    eventually("redis takes its port back", || {
-        match fire.suite.redis.command(&["CONFIG", "SET", "port", &to_front]) {
-            answer if answer == "OK" => Ok(()),
-            answer => Err(answer),
-        }
+    eventually("redis takes its port back", || match fire.suite.redis.command(&["CONFIG", "SET", "port", &to_front]) {
+        answer if answer == "OK" => Ok(()),
+        answer => Err(answer),
     });
     fire.suite.redis.port = front;
     fire.flows(30 * S);

@@ -33,7 +33,10 @@ pub(super) fn out_of_memory(fire: &mut Fire) {
     assert_eq!(positions(&fire.suite.redis), stood, "positions moved although every write is refused");
     for name in ["reports", "postbacks", "attribution"] {
         let says = fire.suite.troubles(name);
-        assert!(says.contains("OOM") || says.contains("maxmemory") || says.contains("remember"), "{name} says {says:?}");
+        assert!(
+            says.contains("OOM") || says.contains("maxmemory") || says.contains("remember"),
+            "{name} says {says:?}"
+        );
     }
     fire.suite.redis.must(&["CONFIG", "SET", "maxmemory", "0"]);
     fire.mended();

@@ -37,10 +37,8 @@ pub(super) struct Answer {
 
 /// Asks `reports`; none where it does not answer with numbers.
 pub(super) fn ask(fire: &Fire) -> Option<Answer> {
-    let url = format!("{}/v1/stats?from=2026-01-01&to=2027-12-31&granularity=total", fire.suite.url("reports"));
-    let output = std::process::Command::new("curl").args(["-sS", "--max-time", "8", "-f", &url]).output().unwrap();
-    let answer: Value = serde_json::from_slice(&output.stdout).ok()?;
-    let partitions = answer["as_of"].as_object()?.values().filter_map(Value::as_object).flat_map(|of| of.values());
-    let is_flagged = partitions.clone().any(|partition| partition.get("rebuilding").is_some());
+    let answer = fire.suite.try_ask("reports", "/v1/stats?from=2026-01-01&to=2028-12-31&granularity=total")?;
+    let mut partitions = answer["as_of"].as_object()?.values().filter_map(Value::as_object).flat_map(|of| of.values());
+    let is_flagged = partitions.any(|partition| partition.get("rebuilding").is_some());
     Some(Answer { installs: answer["totals"]["installs"].as_u64()?, is_flagged })
 }
