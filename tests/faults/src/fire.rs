@@ -34,7 +34,7 @@ const SERVICES: [&str; 4] = ["ingest", "attribution", "reports", "postbacks"];
 const STEP: Duration = Duration::from_millis(50);
 /// How long the suite may take to bring everything to its end after the load has stopped.
 const DRAIN: Duration = Duration::from_secs(120);
-const QUESTION: &str = "/v1/stats?from=2026-01-01&to=2028-12-31&granularity=total&group_by=media_source";
+const QUESTION: &str = "/v1/stats?from=2026-11-01&to=2027-10-30&granularity=total&group_by=media_source";
 
 impl Fire {
     /// Starts servers, two replicas of every service, and the load.

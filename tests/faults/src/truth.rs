@@ -59,7 +59,7 @@ impl Device {
         let Some(source) = self.source else { return Vec::new() };
         let touch = |kind: &str| {
             let id = format!("{kind}-{}", self.id);
-            self.event(kind, &id, json!({ "media_source": source, "touch_id": id, "click_id": id }))
+            self.event(kind, &id, json!({ "media_source": source, "click_id": id }))
         };
         vec![touch("click"), touch("impression")]
     }

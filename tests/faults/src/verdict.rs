@@ -27,10 +27,10 @@ pub(crate) struct Outside<'a> {
     pub(crate) deliveries: bool,
 }
 
-/// Which services refuse a record of a topic that nobody can read.
+/// Which services refuse the records of a topic that nobody can read. Attribution reads of an install only what it needs.
 const READERS: [(&str, &[&str]); 3] = [
     (topic::ACTIVITY, &["attribution", "reports"]),
-    (topic::INSTALLS, &["attribution", "reports", "postbacks"]),
+    (topic::INSTALLS, &["reports", "postbacks"]),
     (topic::EVENTS, &["reports", "postbacks"]),
 ];
 

@@ -18,7 +18,7 @@ pub(super) struct Answer {
 
 /// An ad view of a network that the load does not know.
 pub(super) fn touch(id: &str) -> Value {
-    json!({ "event_id": id, "kind": "impression", "app_id": "com.example.game", "media_source": "probe", "touch_id": id,
+    json!({ "event_id": id, "kind": "impression", "app_id": "com.example.game", "media_source": "probe",
             "device": { "advertising_id": id } })
 }
 

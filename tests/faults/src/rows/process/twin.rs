@@ -36,7 +36,8 @@ fn stranger(fire: &mut Fire) {
     let elsewhere = Kafka::start(folder);
     let topics = repository().join("deploy/topics.toml");
     let apply = ["topics", "apply", "--partitions", "4", "--file", topics.to_str().unwrap()];
-    let applied = fire.suite.cli_command(&apply).env("ATTRIBUTARY__KAFKA__BROKERS", elsewhere.direct()).output().unwrap();
+    let applied =
+        fire.suite.cli_command(&apply).env("ATTRIBUTARY__KAFKA__BROKERS", elsewhere.direct()).output().unwrap();
     assert!(applied.status.success(), "{applied:?}");
     fire.suite.set("reports", "kafka.brokers", &elsewhere.brokers());
     fire.suite.launch(STRANGER);
