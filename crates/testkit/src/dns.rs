@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -11,7 +10,6 @@ use std::time::Duration;
 /// Listens on port 53 of a loopback address of its own until it is dropped.
 pub struct Dns {
     resolv_conf: PathBuf,
-    address: Ipv4Addr,
     state: Arc<Mutex<State>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -52,7 +50,7 @@ impl Dns {
         let state = Arc::new(Mutex::new(State::default()));
         let shared = state.clone();
         let thread = std::thread::spawn(move || serve(&socket, &shared));
-        Self { resolv_conf, address, state, thread: Some(thread) }
+        Self { resolv_conf, state, thread: Some(thread) }
     }
 
     /// From now on, this is what a name is.
@@ -65,23 +63,11 @@ impl Dns {
         self.state.lock().unwrap().asked.get(host).copied().unwrap_or_default()
     }
 
-    pub fn address(&self) -> Ipv4Addr {
-        self.address
-    }
-
-    /// The same command with this name server instead of the system's, in a mount namespace of its own.
-    pub fn wrap(&self, command: &Command) -> Command {
+    /// The words that start a program with this name server instead of the system's, in a mount namespace of its own.
+    pub fn wrapper(&self) -> Vec<&str> {
         let script = "mount --bind \"$0\" /etc/resolv.conf && exec \"$@\"";
-        let mut wrapped = Command::new("unshare");
-        wrapped.args(["--mount", "--propagation", "private", "sh", "-c", script]).arg(&self.resolv_conf);
-        wrapped.arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => wrapped.env(name, value),
-                None => wrapped.env_remove(name),
-            };
-        }
-        wrapped
+        let path = self.resolv_conf.to_str().unwrap();
+        vec!["unshare", "--mount", "--propagation", "private", "sh", "-c", script, path]
     }
 }
 

@@ -8,9 +8,8 @@ use std::process::Command;
 use testkit::{Dns, Name};
 
 fn look_up(dns: &Dns, host: &str) -> String {
-    let mut command = Command::new("getent");
-    command.args(["ahostsv4", host]);
-    let output = dns.wrap(&command).output().unwrap();
+    let wrapper = dns.wrapper();
+    let output = Command::new(wrapper[0]).args(&wrapper[1..]).args(["getent", "ahostsv4", host]).output().unwrap();
     String::from_utf8_lossy(&output.stdout).split_whitespace().next().unwrap_or_default().to_owned()
 }
 

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rand::Rng as _;
+use testkit::eventually;
 
 use super::state::{Answer, ask, pending};
 use crate::fire::Fire;
@@ -39,12 +40,12 @@ pub(super) fn flushed_and_killed(fire: &mut Fire) {
     fire.flows(60 * S);
 }
 
-/// Thousands of deliveries wait for an endpoint that is down; Redis loses them, and the endpoint comes back.
+/// Deliveries wait by the hundred for an endpoint that is down; Redis loses them, and the endpoint comes back.
 pub(super) fn flushed_with_pending(fire: &mut Fire) {
     fire.endpoints_answer(503);
     fire.run_for(15 * S..18 * S);
     let waiting = pending(&fire.suite.redis);
-    assert!(waiting > 1_000, "only {waiting} deliveries were pending");
+    assert!(waiting > 500, "only {waiting} deliveries were pending");
     let before = installs(fire);
     flush(fire);
     fire.figure("deliveries pending", waiting);
@@ -59,7 +60,7 @@ fn flush(fire: &mut Fire) {
 }
 
 fn installs(fire: &Fire) -> u64 {
-    ask(fire).unwrap().installs
+    eventually("reports answers", || ask(fire).map(|answer| answer.installs).ok_or_else(|| "not with numbers".into()))
 }
 
 /// Asks `reports` until it has everything again; an answer that has less must say so itself.

@@ -28,7 +28,7 @@ pub(super) fn pending(redis: &Redis) -> u64 {
     redis.command(&["EVAL", script, "0"]).parse().unwrap()
 }
 
-/// What `reports` answers to the question for everything.
+/// What `reports` answers of today, which is all that a load sends.
 pub(super) struct Answer {
     pub(super) installs: u64,
     /// It says itself that it is not whole.
@@ -37,7 +37,7 @@ pub(super) struct Answer {
 
 /// Asks `reports`; none where it does not answer with numbers.
 pub(super) fn ask(fire: &Fire) -> Option<Answer> {
-    let answer = fire.suite.try_ask("reports", "/v1/stats?from=2026-01-01&to=2028-12-31&granularity=total")?;
+    let answer = fire.suite.try_ask("reports", "/v1/stats?granularity=total")?;
     let mut partitions = answer["as_of"].as_object()?.values().filter_map(Value::as_object).flat_map(|of| of.values());
     let is_flagged = partitions.any(|partition| partition.get("rebuilding").is_some());
     Some(Answer { installs: answer["totals"]["installs"].as_u64()?, is_flagged })
