@@ -170,7 +170,7 @@ impl Fire {
         let asked_at = Instant::now();
         loop {
             match self.judge() {
-                Ok(verdict) if verdict.is_clean(self.repeats_allowed) => break,
+                Ok(verdict) if verdict.is_clean() => break,
                 Ok(verdict) if asked_at.elapsed() > DRAIN => return verdict,
                 Err(why) if asked_at.elapsed() > DRAIN => panic!("no verdict within {DRAIN:?}: {why}"),
                 _ => pause(Duration::from_millis(500)),
@@ -193,7 +193,9 @@ impl Fire {
         let logs = Logs::read(&self.suite.kafka.direct())?;
         let (counts, hits) = (answered(&answer), self.receiver.all_hits());
         let outside = Outside { counts: &counts, hits: &hits, deliveries: self.judges_deliveries };
-        Ok(self.load.truth(|truth| Verdict::of(truth, &logs, &outside)))
+        let mut verdict = self.load.truth(|truth| Verdict::of(truth, &logs, &outside));
+        verdict.judge_repeats(self.repeats_allowed);
+        Ok(verdict)
     }
 
     fn check_processes(&mut self) {

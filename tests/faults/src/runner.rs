@@ -77,7 +77,7 @@ fn one(row: &Row, seed: u64) -> Outcome {
         outcome.recoveries = std::mem::take(&mut fire.recoveries);
         outcome.notes = std::mem::take(&mut fire.notes);
         (outcome.p99, outcome.events) = fire.load.truth(|truth| (truth.p99(), truth.stored()));
-        if verdict.is_clean(usize::MAX) { verdict } else { fire.give_up(&verdict) }
+        if verdict.is_clean() { verdict } else { fire.give_up(&verdict) }
     }));
     outcome.verdict = burnt.map_err(|panic| {
         let text = panic.downcast_ref::<String>().cloned();

@@ -48,8 +48,15 @@ impl Verdict {
         verdict
     }
 
-    pub(crate) fn is_clean(&self, repeats_allowed: usize) -> bool {
-        self.lost.is_empty() && self.double.is_empty() && self.wrong.is_empty() && self.repeats <= repeats_allowed
+    pub(crate) fn is_clean(&self) -> bool {
+        self.lost.is_empty() && self.double.is_empty() && self.wrong.is_empty()
+    }
+
+    /// No more came again than can have been in flight when a process died.
+    pub(crate) fn judge_repeats(&mut self, allowed: usize) {
+        if self.repeats > allowed {
+            self.double.push(format!("{} deliveries came again; at most {allowed} were in flight", self.repeats));
+        }
     }
 
     fn judge_acknowledged(&mut self, truth: &Truth, logs: &Logs) {
@@ -89,6 +96,8 @@ impl Verdict {
         }
         let lost = asked.iter().filter(|id| !published.contains_key(*id));
         self.lost.extend(lost.map(|id| format!("{id} was never published")));
+        let invented = published.keys().filter(|id| !asked.contains(*id));
+        self.wrong.extend(invented.map(|id| format!("{id} was published and never sent")));
         let double = published.iter().filter(|(_, times)| **times > 1);
         self.double.extend(double.map(|(id, times)| format!("{id} was published {times} times")));
     }

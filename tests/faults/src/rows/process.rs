@@ -39,8 +39,8 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 const S: Duration = Duration::from_secs(1);
-/// What one process may have in flight to the networks: endpoints by their concurrency.
-const IN_FLIGHT: usize = 3 * 64;
+/// What one process may have in flight to the networks: three endpoints, each with a concurrency of 8.
+const IN_FLIGHT: usize = 3 * 8;
 
 /// Kills one of the two replicas, waits until work flows again, and brings it back; four times.
 fn killed(fire: &mut Fire, service: &str) {

@@ -53,13 +53,18 @@ fn a_whole_suite_has_no_findings() {
 #[test]
 fn each_damage_is_found() {
     type Damage = fn(&mut Logs, &mut Vec<Hit>);
-    let damages: [(&str, Damage, [usize; 4]); 9] = [
+    let damages: [(&str, Damage, [usize; 4]); 10] = [
         ("an acknowledged event is not there", |logs, _| drop(logs.activity.remove(0)), [1, 0, 0, 0]),
         ("an install has no decision", |logs, _| logs.installs.clear(), [1, 0, 0, 0]),
         ("an install is decided twice", |logs, _| logs.installs.push(logs.installs[0].clone()), [0, 1, 0, 0]),
         (
             "an install is somebody else's",
             |logs, _| logs.installs[0].value.as_mut().unwrap()["attribution"]["media_source"] = json!("other"),
+            [0, 0, 1, 0],
+        ),
+        (
+            "an event is published that nobody sent",
+            |logs, _| logs.events.push(record(0, json!({ "kind": "session", "event_id": "s", "event_time": 1 }))),
             [0, 0, 1, 0],
         ),
         ("a delivery is missing", |logs, hits| (logs.postbacks.clear(), hits.clear()).1, [1, 0, 0, 0]),
@@ -88,4 +93,9 @@ fn each_damage_is_found() {
     let counts = BTreeMap::from([(("installs", "acme".to_owned()), 2), (("clicks", "acme".to_owned()), 1)]);
     let verdict = Verdict::of(&truth, &logs, &Outside { counts: &counts, hits: &hits, deliveries: true });
     assert_eq!(verdict.wrong, ["installs of acme: reports says 2, the log holds 1"]);
+    let mut verdict = Verdict { repeats: 3, ..Verdict::default() };
+    verdict.judge_repeats(3);
+    assert!(verdict.is_clean(), "they were in flight");
+    verdict.judge_repeats(2);
+    assert_eq!(verdict.double.len(), 1);
 }
