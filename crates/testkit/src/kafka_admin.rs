@@ -9,6 +9,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
+use crate::eventually;
 use crate::kafka::Kafka;
 
 impl Kafka {
@@ -22,6 +23,10 @@ impl Kafka {
 
     pub fn delete_topic(&self, topic: &str) {
         expect(wait(self.admin().delete_topics(&[topic], &AdminOptions::new())));
+        eventually(&format!("{topic} is gone"), || match self.leader(topic, 0) {
+            None => Ok(()),
+            Some(leader) => Err(format!("node {leader} leads it")),
+        });
     }
 
     /// Makes a topic whose timestamps are the broker's.
@@ -30,6 +35,11 @@ impl Kafka {
         let new = NewTopic::new(topic, partitions, TopicReplication::Fixed(replication))
             .set("message.timestamp.type", "LogAppendTime");
         expect(wait(self.admin().create_topics([&new], &AdminOptions::new())));
+        // The controller has made it; whoever asks the broker for it may still be told that it does not exist.
+        eventually(&format!("{topic} has leaders"), || {
+            let led = (0..partitions).filter(|&partition| self.leader(topic, partition).is_some()).count();
+            if led == partitions as usize { Ok(()) } else { Err(format!("{led} partitions have one")) }
+        });
     }
 
     pub fn grow_topic(&self, topic: &str, partitions: usize) {
