@@ -68,7 +68,7 @@ fn post(door: &str, number: usize, events: usize) -> std::process::Child {
     let view = |index: usize| {
         let id = format!("unsent-{number}-{index}");
         json!({ "event_id": id, "kind": "impression", "app_id": "com.example.game", "media_source": "unsent",
-                "touch_id": id, "device": { "advertising_id": id } })
+                "device": { "advertising_id": id } })
     };
     let body = Value::Array((0..events).map(view).collect()).to_string();
     let mut curl = Command::new("curl");
