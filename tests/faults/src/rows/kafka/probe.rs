@@ -16,10 +16,9 @@ pub(super) struct Answer {
     pub(super) body: String,
 }
 
-/// An ad view of a network that the load does not know.
+/// An ad view of a network that the load does not know. Without a device, all of them share a partition.
 pub(super) fn touch(id: &str) -> Value {
-    json!({ "event_id": id, "kind": "impression", "app_id": "com.example.game", "media_source": "probe",
-            "device": { "advertising_id": id } })
+    json!({ "event_id": id, "kind": "impression", "app_id": "com.example.game", "media_source": "probe" })
 }
 
 /// About a mebibyte of them that no compression makes much smaller, for whoever floods a door.
