@@ -5,8 +5,9 @@ CACHE := $(or $(ATTRIBUTARY_CACHE),$(HOME)/.cache/attributary)
 DENY := $(CACHE)/tools/bin/cargo-deny
 CARGO := cargo
 NEED := deploy/need.sh
+FAULTS_NEED := build cargo java maven redis-server curl
 
-.PHONY: help demo test check fmt lint deny e2e bench compose-test docs-check clean
+.PHONY: help demo test check fmt lint deny e2e faults faults-short bench compose-test docs-check clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -17,7 +18,7 @@ demo: ## Kafka, Redis, every service and a traffic simulator, with a live view. 
 	@$(CARGO) build --release --locked --bins
 	@target/release/attributary demo $(ARGS)
 
-test: check deny e2e ## Everything: lint, unit and property tests, and the end-to-end tests on a real Kafka and Redis.
+test: check deny e2e faults-short ## Everything: lint, unit and property tests, the end-to-end tests on a real Kafka and Redis, and the worst faults.
 
 check: lint ## The part that needs neither Java nor servers.
 	$(CARGO) test --workspace --locked --exclude e2e --exclude ledger
@@ -43,6 +44,18 @@ e2e: ## The end-to-end tests on a real Kafka and Redis, with kill -9.
 	@deploy/kafka/kafka.sh fetch >/dev/null
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test -p ledger -p e2e --locked -- --test-threads=1
+
+faults: ## The fault matrix; writes tests/faults/RESULTS.md. ROW=24 SEED=7 repeats one; SEEDS=3 HEART_SEEDS=20 JOBS=1.
+	@$(NEED) $(FAULTS_NEED) faketime
+	@deploy/kafka/kafka.sh fetch >/dev/null
+	$(CARGO) build --workspace --bins --locked
+	target/debug/faults $(if $(ROW)$(SEED),,--out tests/faults/RESULTS.md) $(ARGS)
+
+faults-short: ## The faults that every change must survive: kill -9 of each service, a zombie, a storm, Redis killed and torn, poison.
+	@$(NEED) $(FAULTS_NEED)
+	@deploy/kafka/kafka.sh fetch >/dev/null
+	$(CARGO) build --workspace --bins --locked
+	target/debug/faults --short
 
 bench: ## What an event costs reports, its floor and its peers. JOB=price for the guarantee; PEERS=python,go ROUNDS=3 EVENTS=2000000 ...
 	@$(NEED) build cargo java maven redis-server $(if $(filter instructions,$(JOB)),valgrind)

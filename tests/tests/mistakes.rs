@@ -232,6 +232,19 @@ fn a_server_that_is_missing_or_wrong_is_named_with_what_to_do() {
     stops_on_sigterm(folder.path(), right);
 }
 
+#[test]
+fn a_broker_that_gives_an_address_where_it_is_not_is_named_with_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let redis = Redis::start(folder.path().join("redis"));
+    let kafka = Kafka::start_advertising(folder.path().to_owned(), "kafka.invalid:9092");
+    let mut apply = Command::new(binary("attributary"));
+    apply.args(["topics", "apply"]).env("ATTRIBUTARY__KAFKA__BROKERS", kafka.direct());
+    assert!(apply.status().unwrap().success());
+    let says = ["kafka.invalid:9092", "cannot be reached", "advertised.listeners", "kafka.brokers"];
+    let wrong = |service| Start::new(service, (&kafka.brokers(), &redis.url(), folder.path())).ends(UNREACHABLE, &says);
+    expect(SERVICES.map(wrong).into());
+}
+
 /// With everything right, each service gets ready and ends well when it is told to, within the grace of 30 s.
 fn stops_on_sigterm(folder: &Path, right: impl Fn(&'static str) -> Start) {
     let start = |service| {

@@ -94,8 +94,8 @@ fn each_record_is_published_once_over_restarts_twins_and_a_lost_group() {
     expect_balances(&kafka, 1_500);
 
     // Kafka is killed in the middle.
-    suite.kafka.process.kill();
-    suite.kafka.process.restart();
+    suite.kafka.node(1).process.kill();
+    suite.kafka.node(1).process.restart();
     suite.kafka.wait();
     send(&kafka, 1_500..2_000);
     expect_copies(&kafka, 0..2_000);

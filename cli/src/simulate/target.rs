@@ -41,7 +41,7 @@ impl Target {
 fn fate(delivery: Delivery) -> Fate {
     match delivery {
         Delivery::Stored { .. } => Fate::Stored,
-        Delivery::Refused(reason) => Fate::Refused(reason),
+        Delivery::Refused(reason) | Delivery::TooLarge(reason) => Fate::Refused(reason),
         Delivery::Unknown(reason) => Fate::Unsettled(reason),
     }
 }

@@ -123,6 +123,7 @@ impl Sink for Ledger {
                         partition: partition.clone(),
                         code: HaltCode::WrongType,
                         reason: format!("redis key {key} is a {found}: somebody else wrote it; remove it"),
+                        position: *from,
                     }));
                 }
                 _ => return Err(Error::transient(format!("redis answered {answer:?}"))),

@@ -244,7 +244,7 @@ fn one_node_that_may_evict_is_found_and_refused() {
     let (cluster, _folder) = cluster();
     let facts = inspect(&cluster.config()).unwrap();
     let addresses: Vec<_> = facts.iter().map(|facts| facts.address.clone()).collect();
-    let mut expected: Vec<_> = cluster.nodes.iter().map(testkit::Node::address).collect();
+    let mut expected: Vec<_> = cluster.nodes.iter().map(|node| node.address()).collect();
     expected.sort_unstable();
     assert_eq!(addresses, expected);
     assert!(facts.iter().all(|facts| facts.append_only && facts.loads_truncated == Some(false)), "{facts:?}");

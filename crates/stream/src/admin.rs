@@ -6,7 +6,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewPartitions, NewTopic,
@@ -178,7 +178,25 @@ impl Admin {
                 Err((name, code)) => return Err(Error::fatal(format!("topic {name} cannot be created: {code}"))),
             }
         }
+        self.wait_for(&planned.name)?;
         Ok(Applied { topic: planned.name.clone(), change: Change::Created { partitions }, settings: Vec::new() })
+    }
+
+    /// The brokers learn of a new topic a moment after its creation was acknowledged; whoever starts in between would not
+    /// find it.
+    fn wait_for(&self, topic: &str) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let metadata = self.client.inner().fetch_metadata(Some(topic), PATIENCE)?;
+            let mut partitions = metadata.topics().iter().flat_map(|topic| topic.partitions()).peekable();
+            if partitions.peek().is_some() && partitions.all(|partition| partition.leader() >= 0) {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(Error::transient(format!("topic {topic} was made, but has no leader yet")));
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 
     fn change(&self, planned: &PlannedTopic, found: &Topic, (partitions, growth): (i32, Growth)) -> Result<Applied> {

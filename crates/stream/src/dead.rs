@@ -61,8 +61,11 @@ impl DeadLetters {
             return Ok(());
         }
         for delivery in self.producer.send_blocking(letters) {
-            if let Delivery::Refused(reason) | Delivery::Unknown(reason) = delivery {
-                return Err(Error::transient(format!("{} did not take a dead letter: {reason}", self.topic)));
+            match delivery {
+                Delivery::Stored { .. } => {}
+                Delivery::Refused(reason) | Delivery::TooLarge(reason) | Delivery::Unknown(reason) => {
+                    return Err(Error::transient(format!("{} did not take a dead letter: {reason}", self.topic)));
+                }
             }
         }
         Ok(())

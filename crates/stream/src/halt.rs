@@ -13,6 +13,8 @@ pub struct Halt {
     pub code: HaltCode,
     /// What was found, and what a person can do about it.
     pub reason: String,
+    /// Where it stands. A log that was made anew may grow beyond this: that is no reason to go on.
+    pub position: Offset,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,10 +53,21 @@ impl Halts {
         self.0.iter().filter(|(_, (_, at))| *at <= now).map(|(&id, _)| id).collect()
     }
 
-    /// Forgets those that may be asked again; whoever asks adds what still stands still.
-    pub(crate) fn forget_due(&mut self) {
-        let now = Instant::now();
-        self.0.retain(|_, (_, at)| *at > now);
+    pub(crate) fn forget(&mut self, id: i32) {
+        self.0.remove(&id);
+    }
+
+    /// Asks again later.
+    pub(crate) fn postpone(&mut self, id: i32) {
+        if let Some((_, at)) = self.0.get_mut(&id) {
+            *at = Instant::now() + ASK_AGAIN;
+        }
+    }
+
+    /// Whether a halted partition may go on from this position, which its sink gave just now.
+    pub(crate) fn lets_go(&self, id: i32, position: Offset) -> bool {
+        let Some((halt, _)) = self.0.get(&id) else { return true };
+        halt.code != HaltCode::TopicRecreated || halt.position != position
     }
 
     /// How many there are of a code.
@@ -77,6 +90,7 @@ impl Standing {
             partition: partition.clone(),
             code,
             reason: format!("{found}; see `attributary positions`"),
+            position,
         };
         if position > *end {
             let found = format!("it ends at {end}, but {position} is the next to read");
@@ -134,12 +148,31 @@ mod tests {
     fn a_halted_partition_is_asked_again_later() {
         let mut halts = Halts::default();
         assert_eq!(halts.in_words(), None);
-        let partition = Partition::new("installs", 3);
-        halts.add(Halt { partition, code: HaltCode::WrongType, reason: "a string".into() });
+        halts.add(halt(HaltCode::WrongType));
         assert!(halts.holds(3) && !halts.holds(2) && halts.due().is_empty());
         halts.0.get_mut(&3).unwrap().1 = Instant::now();
         assert_eq!(halts.due(), [3]);
-        halts.forget_due();
+        halts.postpone(3);
+        assert!(halts.due().is_empty());
+        halts.forget(3);
         assert_eq!((halts.holds(3), halts.count(HaltCode::WrongType)), (false, 0));
+    }
+
+    #[test]
+    fn a_log_that_was_made_anew_is_not_read_on_when_it_has_grown() {
+        for (code, position, goes_on) in [
+            (HaltCode::TopicRecreated, 7, false),
+            (HaltCode::TopicRecreated, 0, true),
+            (HaltCode::OffsetOutOfRange, 7, true),
+            (HaltCode::WrongType, 7, true),
+        ] {
+            let mut halts = Halts::default();
+            halts.add(halt(code));
+            assert_eq!(halts.lets_go(3, Offset(position)), goes_on, "{code:?} at {position}");
+        }
+    }
+
+    fn halt(code: HaltCode) -> Halt {
+        Halt { partition: Partition::new("installs", 3), code, reason: "a test".into(), position: Offset(7) }
     }
 }

@@ -7,7 +7,6 @@ use rdkafka::ClientConfig;
 use rdkafka::client::ClientContext;
 use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
-use rdkafka::metadata::Metadata;
 use serde::{Deserialize, Deserializer, Serialize};
 use tracing::{debug, error, warn};
 
@@ -128,32 +127,12 @@ impl Kafka {
         }
     }
 
-    /// What to say when no broker answers.
-    pub(crate) fn unreachable(&self, error: &KafkaError) -> Error {
-        Error::unreachable(format!(
-            "cannot reach Kafka at {} (kafka.brokers): {error}; start one with `docker compose up kafka`, \
-             or set ATTRIBUTARY__KAFKA__BROKERS",
-            self.brokers
-        ))
-    }
-
     fn with_options(&self, mut client: ClientConfig) -> ClientConfig {
         for (key, value) in &self.options {
             client.set(key, value);
         }
         client
     }
-}
-
-/// Refuses to start on a topic that is not there.
-pub(crate) fn require_topic(kafka: &Kafka, topic: &str, metadata: &Metadata) -> Result<()> {
-    if metadata.topics().iter().any(|found| found.error().is_none() && !found.partitions().is_empty()) {
-        return Ok(());
-    }
-    Err(Error::configuration(format!(
-        "topic {topic} does not exist at {}; create it with `attributary topics apply`",
-        kafka.brokers
-    )))
 }
 
 /// What librdkafka itself writes. Of connections that come and go the stage tells: it knows whether they matter.

@@ -34,6 +34,7 @@ mod refused;
 mod stable;
 
 mod dead;
+mod delivery;
 mod outgoing;
 mod producer;
 mod publisher;
@@ -49,6 +50,7 @@ mod error;
 mod flood;
 mod kafka;
 mod meter;
+mod reach;
 
 #[cfg(test)]
 mod model;
@@ -60,6 +62,7 @@ pub use dead::{
     HEADER_CODE, HEADER_OFFSET, HEADER_PARTITION, HEADER_REASON, HEADER_SERVICE, HEADER_TOPIC, HEADER_VERSION,
     dead_topic,
 };
+pub use delivery::Delivery;
 pub use error::{Error, Result, exit_code};
 pub use group::Group;
 pub use halt::{Halt, HaltCode};
@@ -67,7 +70,7 @@ pub use kafka::{BatchLimits, Kafka};
 pub use memory::MemoryBroker;
 pub use outgoing::Outgoing;
 pub use position::{Offset, Owner, Part, Partition, Standing, Work};
-pub use producer::{Delivery, Producer};
+pub use producer::Producer;
 pub use publisher::Publisher;
 pub use redrive::{redrive, redrive_topic};
 pub use sink::Sink;

@@ -13,7 +13,7 @@ use tracing::{debug, error, info};
 use crate::assignment::Assignment;
 use crate::gather::gather;
 use crate::halt::{Halt, Halts};
-use crate::kafka::require_topic;
+use crate::reach::{require_leader, require_topic};
 use crate::rebalance::{Change, Rebalance};
 use crate::stable::Hanging;
 use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, Sink, Standing, watermarks};
@@ -61,6 +61,7 @@ impl Source {
         let metadata =
             consumer.fetch_metadata(Some(topic), ANSWER_WITHIN).map_err(|error| kafka.unreachable(&error))?;
         require_topic(kafka, topic, &metadata)?;
+        require_leader(kafka, topic, &metadata, consumer.client())?;
         consumer.subscribe(&[topic])?;
         Ok(Self {
             consumer,
@@ -181,11 +182,13 @@ impl Source {
         }
         let standings = self.standings(&due)?;
         let positions = sink.resume(&standings)?;
-        self.halts.forget_due();
         for (standing, position) in standings.iter().zip(positions) {
-            match standing.check(position) {
-                Ok(()) => self.resume_at = Some(Instant::now()),
-                Err(halt) => self.halts.add(halt),
+            let id = standing.partition.id;
+            if standing.check(position).is_ok() && self.halts.lets_go(id, position) {
+                self.halts.forget(id);
+                self.resume_at = Some(Instant::now());
+            } else {
+                self.halts.postpone(id);
             }
         }
         Ok(())

@@ -22,17 +22,30 @@ pub use wait::{eventually, eventually_within};
 mod process;
 pub use process::{Process, free_port, repository};
 
-mod servers;
-pub use servers::{Kafka, Redis};
+mod proxy;
+pub use proxy::{Mode, Proxy, Way};
+
+mod kafka;
+mod kafka_admin;
+pub use kafka::{Kafka, Node};
+
+mod redis;
+pub use redis::Redis;
 
 mod redis_cluster;
-pub use redis_cluster::{Node, RedisCluster};
+pub use redis_cluster::RedisCluster;
 
 mod sentinel;
 pub use sentinel::Sentinel;
 
 mod suite;
-pub use suite::{Suite, binary};
+pub use suite::{Replica, Suite, binary};
+
+mod dns;
+pub use dns::{Dns, Name};
+
+mod tls;
+pub use tls::{Authority, TlsServer};
 
 mod receiver;
-pub use receiver::{Hit, Receiver};
+pub use receiver::{Answer, Hit, Receiver};

@@ -1,9 +1,12 @@
 //! Real processes, killed when their test ends.
 
 use std::fs::File;
+use std::hash::{BuildHasher as _, RandomState};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use crate::eventually_within;
@@ -40,8 +43,7 @@ impl Process {
     }
 
     pub fn signal(&self, name: &str) {
-        let id = self.child.as_ref().unwrap_or_else(|| panic!("{} is not running", self.name)).id();
-        let sent = Command::new("kill").arg(format!("-{name}")).arg(id.to_string()).status().unwrap();
+        let sent = Command::new("kill").arg(format!("-{name}")).arg(self.id().to_string()).status().unwrap();
         assert!(sent.success(), "cannot send {name} to {}", self.name);
     }
 
@@ -54,6 +56,18 @@ impl Process {
         });
         self.child = None;
         status
+    }
+
+    /// Its number, while it runs.
+    pub fn id(&self) -> u32 {
+        self.child.as_ref().unwrap_or_else(|| panic!("{} is not running", self.name)).id()
+    }
+
+    /// The most memory that it has had resident, in bytes; none where it does not run.
+    pub fn peak(&self) -> Option<u64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.as_ref()?.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
     }
 
     /// What it wrote so far.
@@ -83,9 +97,16 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, and that this process was not given before. It lies below the range from which the
+/// system takes outgoing ones, so that a server that is killed finds it free when it comes back.
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static OFFSET: LazyLock<AtomicU16> = LazyLock::new(|| AtomicU16::new(RandomState::new().hash_one(0) as u16));
+    loop {
+        let port = 10_000 + OFFSET.fetch_add(1, Ordering::Relaxed) % 22_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// The root of the repository.

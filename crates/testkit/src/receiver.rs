@@ -1,12 +1,13 @@
-//! An HTTP endpoint that receives postbacks and answers as the test says.
+//! An HTTP endpoint that receives postbacks and answers as the test says, well or badly.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU16, Ordering};
-use std::sync::{Arc, Mutex};
+mod answer;
+mod serve;
 
-use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderMap, StatusCode};
-use axum::routing::{Router, any};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
+
+pub use answer::Answer;
 
 /// Listens on a port of its own until it is dropped.
 pub struct Receiver {
@@ -21,36 +22,67 @@ pub struct Hit {
     pub path: String,
     pub query: String,
     pub headers: HashMap<String, String>,
-    /// What it was answered.
+    /// What it was answered; 0 where no answer was given.
     pub status: u16,
+    pub at: SystemTime,
 }
 
 #[derive(Clone, Default)]
-struct Shared {
-    hits: Arc<Mutex<Vec<Hit>>>,
-    /// The status each path answers with; 200 where none is set.
-    answers: Arc<Mutex<HashMap<String, Arc<AtomicU16>>>>,
+struct Shared(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    hits: Vec<Hit>,
+    /// What each path answers next; the last one stays, and 200 is the answer where none is set.
+    answers: HashMap<String, VecDeque<Answer>>,
+    /// What each path answers to each delivery, and how often the delivery came.
+    scripts: HashMap<String, Vec<Answer>>,
+    came: HashMap<(String, String), usize>,
+    /// How many bytes of answers each path was allowed to send.
+    sent: HashMap<String, u64>,
 }
 
 impl Receiver {
     pub fn start() -> Self {
         let state = Shared::default();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let router = Router::new().route("/{path}", any(receive)).with_state(state.clone());
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let port = listener.local_addr().unwrap().port();
-        runtime.spawn(async move { axum::serve(listener, router).await });
+        runtime.spawn(serve::serve(listener, state.clone()));
         Self { port, state, runtime: Some(runtime) }
     }
 
     /// From now on, requests to `/path` are answered with this status.
     pub fn answer(&self, path: &str, status: u16) {
-        let mut answers = self.state.answers.lock().unwrap();
-        answers.entry(path.to_owned()).or_default().store(status, Ordering::SeqCst);
+        self.script(path, [Answer::Status(status)]);
+    }
+
+    /// From now on, requests to `/path` get these answers one after another; the last one stays.
+    pub fn script(&self, path: &str, answers: impl IntoIterator<Item = Answer>) {
+        let answers: VecDeque<Answer> = answers.into_iter().collect();
+        assert!(!answers.is_empty(), "a script without an answer");
+        self.state.lock().answers.insert(path.to_owned(), answers);
+    }
+
+    /// From now on, each delivery to `/path` gets these answers, one at each attempt; the last one stays.
+    pub fn script_each(&self, path: &str, answers: impl IntoIterator<Item = Answer>) {
+        let answers: Vec<Answer> = answers.into_iter().collect();
+        assert!(!answers.is_empty(), "a script without an answer");
+        self.state.lock().scripts.insert(path.to_owned(), answers);
     }
 
     pub fn hits(&self, path: &str) -> Vec<Hit> {
-        self.state.hits.lock().unwrap().iter().filter(|hit| hit.path == path).cloned().collect()
+        self.state.lock().hits.iter().filter(|hit| hit.path == path).cloned().collect()
+    }
+
+    /// Every request, whatever its path.
+    pub fn all_hits(&self) -> Vec<Hit> {
+        self.state.lock().hits.clone()
+    }
+
+    /// How many bytes of answers were taken from `/path`: what the sockets between us hold is among them.
+    pub fn sent(&self, path: &str) -> u64 {
+        self.state.lock().sent.get(path).copied().unwrap_or_default()
     }
 }
 
@@ -62,16 +94,39 @@ impl Drop for Receiver {
     }
 }
 
-async fn receive(
-    State(state): State<Shared>,
-    Path(path): Path<String>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-) -> StatusCode {
-    let set = state.answers.lock().unwrap().get(&path).map(|status| status.load(Ordering::SeqCst));
-    let status = set.filter(|&status| status > 0).unwrap_or(200);
-    let text = |value: &axum::http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    let headers = headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect();
-    state.hits.lock().unwrap().push(Hit { path, query: query.unwrap_or_default(), headers, status });
-    StatusCode::from_u16(status).unwrap()
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// Notes a request, and says how to answer it.
+    fn note(&self, mut hit: Hit) -> Answer {
+        let mut state = self.lock();
+        let answer = state.next_for_delivery(&hit).or_else(|| state.next(&hit.path)).unwrap_or(Answer::Status(200));
+        hit.status = answer.status();
+        state.hits.push(hit);
+        answer
+    }
+
+    fn add_sent(&self, path: &str, bytes: usize) {
+        *self.lock().sent.entry(path.to_owned()).or_default() += bytes as u64;
+    }
 }
+
+impl State {
+    fn next(&mut self, path: &str) -> Option<Answer> {
+        let script = self.answers.get_mut(path)?;
+        if script.len() > 1 { script.pop_front() } else { script.front().cloned() }
+    }
+
+    fn next_for_delivery(&mut self, hit: &Hit) -> Option<Answer> {
+        let script = self.scripts.get(&hit.path)?;
+        let delivery = hit.headers.get("webhook-id").cloned().unwrap_or_default();
+        let came = self.came.entry((hit.path.clone(), delivery)).or_default();
+        *came += 1;
+        script.get(*came - 1).or(script.last()).cloned()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::eventually;
 use crate::process::{Process, free_port, repository};
-use crate::servers::Redis;
+use crate::redis::Redis;
 
 /// What the sentinel calls the primary.
 const SERVICE: &str = "main";
@@ -70,17 +70,9 @@ impl Sentinel {
 
 /// A server with the shipped configuration in a file of its own, for a sentinel makes its servers rewrite theirs.
 fn server(folder: &Path, name: &str) -> Redis {
-    let (port, data) = (free_port(), subfolder(folder, name));
-    let (deploy, file) = (repository().join("deploy"), data.join("redis.conf"));
-    std::fs::copy(deploy.join("redis.conf"), &file).unwrap();
-    let process = Process::start(name, folder, move || {
-        let mut command = Command::new(deploy.join("redis-entrypoint.sh"));
-        command.arg(&file).args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--dir"]).arg(&data);
-        command
-    });
-    let server = Redis { process, port };
-    server.wait();
-    server
+    let file = subfolder(folder, name).join("redis.conf");
+    std::fs::copy(repository().join("deploy/redis.conf"), &file).unwrap();
+    Redis::start_from(&file, folder, name, &[])
 }
 
 fn subfolder(folder: &Path, name: &str) -> PathBuf {

@@ -1,14 +1,16 @@
 //! The whole suite on a real Kafka and Redis: services as processes of their own, any number of replicas.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
 use tempfile::TempDir;
 
 use crate::eventually;
+use crate::kafka::Kafka;
 use crate::process::{Process, free_port, repository};
-use crate::servers::{Kafka, Redis};
+use crate::redis::Redis;
 
 /// Kafka, Redis, the topics, and the services that a test starts. Everything is gone when it is dropped.
 pub struct Suite {
@@ -18,6 +20,8 @@ pub struct Suite {
     /// Variables for every program, and those for one service alone.
     environment: Vec<(String, String)>,
     settings: Vec<(String, String, String)>,
+    /// The program that starts the replicas of a service, with its arguments.
+    wrappers: BTreeMap<String, Vec<String>>,
     folder: TempDir,
 }
 
@@ -31,18 +35,27 @@ pub struct Replica {
 impl Suite {
     /// Starts the servers and applies the topics with four partitions.
     pub fn start() -> Self {
+        Self::on(Kafka::start)
+    }
+
+    /// The same on another Kafka, such as `Kafka::start_three`. Where it has several nodes, every topic has a replica on each.
+    pub fn on(kafka: fn(PathBuf) -> Kafka) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let redis = Redis::start(folder.path().to_owned());
-        let kafka = Kafka::start(folder.path().to_owned());
+        let kafka = kafka(folder.path().to_owned());
         let environment = vec![
             ("ATTRIBUTARY__KAFKA__BROKERS".to_owned(), kafka.brokers()),
             ("ATTRIBUTARY__REDIS__URL".to_owned(), redis.url()),
         ];
-        let mut suite = Self { services: BTreeMap::new(), kafka, redis, environment, settings: Vec::new(), folder };
+        let (services, settings, wrappers) = Default::default();
+        let mut suite = Self { services, kafka, redis, environment, settings, wrappers, folder };
         suite.set("ingest", "ingest.open", "true");
         suite.set("postbacks", "postbacks.allow_networks", "[\"127.0.0.0/8\"]");
         suite.set("postbacks", "postbacks.allow_http", "true");
-        let topics = repository().join("deploy/topics.toml");
+        let plan = std::fs::read_to_string(repository().join("deploy/topics.toml")).unwrap();
+        let topics = suite.folder.path().join("topics.toml");
+        let replication = format!("replication = {}", suite.kafka.nodes.len());
+        std::fs::write(&topics, plan.replace("replication = 1", &replication)).unwrap();
         suite.cli(&["topics", "apply", "--partitions", "4", "--file", topics.to_str().unwrap()]);
         suite
     }
@@ -67,25 +80,46 @@ impl Suite {
         self.ready(name);
     }
 
-    /// Starts a replica and does not wait.
+    /// Starts the replicas of a service through another program from now on, such as `["prlimit", "--nofile=256"]`;
+    /// by themselves again if none is given.
+    pub fn through(&mut self, service: &str, wrapper: &[&str]) {
+        let wrapper = wrapper.iter().map(|&word| word.to_owned()).collect();
+        self.wrappers.insert(service.to_owned(), wrapper);
+    }
+
+    /// Starts a replica and does not wait. One that was there before is ended, and leaves its ports to the new one.
     pub fn launch(&mut self, name: &str) {
         let service = name.split('-').next().unwrap().to_owned();
-        let (http, admin) = (free_port(), free_port());
-        let settings = self
-            .settings
-            .iter()
-            .filter(|(of, ..)| *of == service)
-            .map(|(_, name, value)| (name.clone(), value.clone()));
-        let environment: Vec<_> = self.environment.iter().cloned().chain(settings).collect();
+        let ports = self.services.remove(name).map(|before| (before.http, before.admin));
+        let (http, admin) = ports.unwrap_or_else(|| (free_port(), free_port()));
+        let program = self.program(&service);
         let process = Process::start(name, self.folder.path(), move || {
-            let mut command = Command::new(binary(&service));
-            command.envs(environment.iter().cloned()).env("ATTRIBUTARY__ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
+            let mut command = program();
+            command.env("ATTRIBUTARY__ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
             if matches!(service.as_str(), "ingest" | "reports") {
                 command.env("ATTRIBUTARY__HTTP__LISTEN", format!("127.0.0.1:{http}"));
             }
             command
         });
         self.services.insert(name.to_owned(), Replica { process, http, admin });
+    }
+
+    /// A service, set up for this suite but for where it listens.
+    pub fn command(&self, service: &str) -> Command {
+        self.program(service)()
+    }
+
+    fn program(&self, service: &str) -> impl Fn() -> Command + Send + 'static {
+        let settings = self.settings.iter().filter(|(of, ..)| of == service);
+        let settings = settings.map(|(_, name, value)| (name.clone(), value.clone()));
+        let environment: Vec<_> = self.environment.iter().cloned().chain(settings).collect();
+        let words = self.wrappers.get(service).into_iter().flatten().map(OsString::from);
+        let words: Vec<OsString> = words.chain([binary(service).into()]).collect();
+        move || {
+            let mut command = Command::new(&words[0]);
+            command.args(&words[1..]).envs(environment.iter().cloned());
+            command
+        }
     }
 
     /// Waits until a replica says that it is ready.
@@ -109,6 +143,11 @@ impl Suite {
         serde_json::from_str(&body).unwrap_or_else(|error| panic!("{path}: {error}: {body}"))
     }
 
+    /// What the public door answers; none where it does not answer, or not with success.
+    pub fn try_ask(&self, name: &str, path: &str) -> Option<serde_json::Value> {
+        serde_json::from_str(&get(self.services.get(name)?.http, path).ok()?).ok()
+    }
+
     /// What a replica says stands in its way; empty where it is ready.
     pub fn troubles(&self, name: &str) -> String {
         match get(self.services[name].admin, "/readyz") {
@@ -119,9 +158,14 @@ impl Suite {
 
     /// How many records the stages of a replica took in.
     pub fn records_of(&self, name: &str) -> u64 {
+        self.metric(name, ("attributary_records_total", "")) as u64
+    }
+
+    /// The sum of a metric of a replica, over those of its lines that hold `label`, such as `cause="fenced"`.
+    pub fn metric(&self, name: &str, (metric, label): (&str, &str)) -> f64 {
         let metrics = self.metrics(name);
-        let lines = metrics.lines().filter(|line| line.starts_with("attributary_records_total"));
-        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+        let lines = metrics.lines().filter(|line| line.starts_with(metric) && line.contains(label));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
     /// What a replica counts of itself, as Prometheus reads it.
@@ -152,7 +196,10 @@ impl Suite {
 
 /// A binary of the workspace, built before the tests run.
 pub fn binary(name: &str) -> PathBuf {
-    let path = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().join(name);
+    // Tests stand in a folder of their own beside the binaries.
+    let own = std::env::current_exe().unwrap();
+    let folder = own.parent().unwrap();
+    let path = if folder.ends_with("deps") { folder.parent().unwrap() } else { folder }.join(name);
     assert!(
         path.exists(),
         "{} is not built: run the tests with `make test`, or `cargo build --workspace` first",

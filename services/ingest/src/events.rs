@@ -92,6 +92,9 @@ fn settle(outcome: &mut Outcome, delivery: Delivery) {
     let (status, code, message) = match delivery {
         Delivery::Stored { .. } => return,
         Delivery::Refused(reason) => (Status::Rejected, "not_stored", format!("Kafka did not take it: {reason}")),
+        Delivery::TooLarge(reason) => {
+            (Status::Rejected, "record_too_large", format!("it is larger than its topic allows: {reason}"))
+        }
         Delivery::Unknown(reason) => {
             let message = format!("it may be stored, so send it again with the same event_id: {reason}");
             (Status::Unknown, "unknown", message)

@@ -118,7 +118,7 @@ async fn store(doors: &Doors, kind: Kind, record: Outgoing, method: &Method) -> 
         let delivery = producer.send(vec![record]).await.into_iter().next();
         let status = match &delivery {
             Some(Delivery::Stored { .. }) => (Status::Stored, "stored"),
-            Some(Delivery::Refused(_)) => (Status::Rejected, "rejected"),
+            Some(Delivery::Refused(_) | Delivery::TooLarge(_)) => (Status::Rejected, "rejected"),
             Some(Delivery::Unknown(_)) | None => (Status::Unknown, "unknown"),
         };
         metrics::counter!("ingest_events_total", "door" => kind.as_str(), "status" => status.1).increment(1);

@@ -61,7 +61,7 @@ impl Desk {
             .header("src", src);
         match self.producer.send(vec![record]).await.pop() {
             Some(Delivery::Stored { .. }) => Ok(()),
-            Some(Delivery::Refused(reason) | Delivery::Unknown(reason)) => Err(reason),
+            Some(Delivery::Refused(reason) | Delivery::TooLarge(reason) | Delivery::Unknown(reason)) => Err(reason),
             None => Err("no answer".to_owned()),
         }
     }

@@ -1,0 +1,136 @@
+//! Runs rows and seeds, and keeps the score.
+
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Instant;
+
+use crate::Args;
+use crate::fire::Fire;
+use crate::results::{self, Line, Outcome};
+use crate::row::{Inject, Rank, Row};
+use crate::rows::{self, SHORT};
+use crate::verdict::Verdict;
+
+struct Score<'a> {
+    args: &'a Args,
+    lines: Mutex<Vec<Line>>,
+    started: Instant,
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    let rows = chosen(args);
+    if args.list {
+        rows.iter().for_each(|row| println!("{:>4}  {}", row.number, row.name));
+        return ExitCode::SUCCESS;
+    }
+    if rows.is_empty() {
+        eprintln!("no such row: {:?}; `--list` shows them", args.row);
+        return ExitCode::from(2);
+    }
+    let lines = rows.iter().map(|&row| Line { row, outcomes: Vec::new() }).collect();
+    let score = Score { args, lines: Mutex::new(lines), started: Instant::now() };
+    let runs: VecDeque<(Row, u64)> =
+        rows.iter().flat_map(|&row| seeds(args, &row).into_iter().map(move |seed| (row, seed))).collect();
+    let total = runs.len();
+    let queue = Mutex::new(runs);
+    std::thread::scope(|scope| {
+        for _ in 0..args.jobs.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let Some((row, seed)) = queue.lock().unwrap().pop_front() else { return };
+                    let left = queue.lock().unwrap().len();
+                    eprintln!("[{}/{total}] row {} seed {seed}: {}", total - left, row.number, row.name);
+                    score.note(&row, one(&row, seed));
+                }
+            });
+        }
+    });
+    score.finish()
+}
+
+/// One seed of one row, from the first server to the verdict.
+fn one(row: &Row, seed: u64) -> Outcome {
+    let mut outcome = Outcome {
+        seed,
+        verdict: Err("it did not begin".into()),
+        recoveries: Vec::new(),
+        p99: std::time::Duration::ZERO,
+        peak: (0, String::new()),
+        notes: Vec::new(),
+        events: 0,
+    };
+    let burnt = catch_unwind(AssertUnwindSafe(|| {
+        let inject = match row.inject {
+            Inject::Run(inject) => inject,
+            Inject::Alone(run) => {
+                outcome.notes.push(run(seed));
+                return Verdict::default();
+            }
+            Inject::NotHere(why) => panic!("{why}"),
+        };
+        let mut fire = Fire::light(row.servers, seed);
+        inject(&mut fire);
+        outcome.peak = fire.peak();
+        let verdict = fire.verdict();
+        outcome.recoveries = std::mem::take(&mut fire.recoveries);
+        outcome.notes = std::mem::take(&mut fire.notes);
+        (outcome.p99, outcome.events) = fire.load.truth(|truth| (truth.p99(), truth.stored()));
+        if verdict.is_clean() { verdict } else { fire.give_up(&verdict) }
+    }));
+    outcome.verdict = burnt.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().cloned();
+        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
+    });
+    outcome
+}
+
+fn chosen(args: &Args) -> Vec<Row> {
+    let asked = |row: &Row| args.row.is_empty() || args.row.iter().any(|number| number == row.number);
+    let short = |row: &Row| !args.short || SHORT.contains(&row.number);
+    rows::all().into_iter().filter(|row| asked(row) && short(row)).collect()
+}
+
+fn seeds(args: &Args, row: &Row) -> Vec<u64> {
+    match (row.inject, args.seed) {
+        (Inject::NotHere(_), _) => Vec::new(),
+        (_, Some(seed)) => vec![seed],
+        _ if args.short => vec![1],
+        _ if row.rank == Rank::Heart => (1..=args.heart_seeds.max(args.seeds)).collect(),
+        _ => (1..=args.seeds).collect(),
+    }
+}
+
+impl Score<'_> {
+    fn note(&self, row: &Row, outcome: Outcome) {
+        let (seed, failure) = (outcome.seed, outcome.failure());
+        let mut lines = self.lines.lock().unwrap();
+        let line = lines.iter_mut().find(|line| line.row.number == row.number).unwrap();
+        line.outcomes.push(outcome);
+        match failure {
+            Some(why) => eprintln!("row {} seed {seed} FAILED: {why}", row.number),
+            None => eprintln!("{}", line.text()),
+        }
+        if let Some(out) = &self.args.out {
+            results::write(out, &lines, self.started.elapsed());
+        }
+    }
+
+    fn finish(self) -> ExitCode {
+        let lines = self.lines.into_inner().unwrap();
+        if let Some(out) = &self.args.out {
+            results::write(out, &lines, self.started.elapsed());
+        }
+        let failed: Vec<String> = lines
+            .iter()
+            .flat_map(|line| line.failed().map(|outcome| format!("ROW={} SEED={}", line.row.number, outcome.seed)))
+            .collect();
+        if failed.is_empty() {
+            eprintln!("nothing lost, nothing double, nothing wrong, in {} s", self.started.elapsed().as_secs());
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("{} failed; repeat them with make faults {}", failed.len(), failed.join(" | "));
+        ExitCode::FAILURE
+    }
+}
