@@ -7,12 +7,11 @@ use stream::{Error, Offset, Result, Sink, Standing, Work};
 /// The script of the ledger as it ships.
 const GUARDED: &str = include_str!("../../../../crates/ledger/src/apply.lua");
 
-/// What is taken out of it. The first key stays as a place, so that the others keep their numbers.
-const OUT: [(&str, &str); 4] = [
-    ("local stored = redis.call('GET', KEYS[1])\n", ""),
-    ("if stored ~= ARGV[1] then return {'fenced', stored or 'none'} end\n", ""),
-    ("redis.call('SET', KEYS[1], ARGV[2])\n", ""),
-    ("at = 3\n", "at = 1\n"),
+/// The lines that are taken out of it. Keys and arguments stay as they are.
+const OUT: [&str; 3] = [
+    "local stored = redis.call('GET', KEYS[1])\n",
+    "if stored ~= ARGV[1] then return {'fenced', stored or 'none'} end\n",
+    "redis.call('SET', KEYS[1], ARGV[2])\n",
 ];
 
 /// Stores effects in Redis, and no position.
@@ -55,10 +54,12 @@ impl Sink for Unguarded {
             let tag = format!("{{{}:{}}}:", self.base, part.partition.id);
             let keys = part.output.keys(&tag);
             let mut command = redis::cmd("EVALSHA");
-            command.arg(self.script.get_hash()).arg(keys.len() + 1).arg(&tag);
+            command.arg(self.script.get_hash()).arg(keys.len() + 2).arg(format!("{tag}position"));
             for key in keys {
                 command.arg(key);
             }
+            command.arg(format!("{tag}balance")).arg(part.from.0).arg(part.next.0);
+            command.arg(part.balance.taken).arg(part.balance.refused).arg(part.balance.repeated);
             part.output.arguments(&mut command);
             pipeline.add_command(command);
         }
@@ -71,7 +72,7 @@ impl Sink for Unguarded {
 }
 
 fn text() -> String {
-    OUT.iter().fold(GUARDED.to_owned(), |text, (line, instead)| text.replace(line, instead))
+    OUT.iter().fold(GUARDED.to_owned(), |text, line| text.replace(line, ""))
 }
 
 fn connect(redis: &Redis) -> redis::RedisResult<Connection> {
@@ -91,11 +92,11 @@ mod tests {
 
     #[test]
     fn what_makes_the_writes_exactly_once_is_taken_out_of_the_script_and_nothing_else() {
-        for (line, _) in OUT {
+        for line in OUT {
             assert!(GUARDED.contains(line), "the ledger's script has no line {line:?} any more");
         }
         let text = text();
-        for word in ["stored", "KEYS[1]", "ARGV[1]", "ARGV[2]", "at = 3"] {
+        for word in ["stored", "KEYS[1]", "ARGV[2]"] {
             assert!(!text.contains(word), "{word} is left in {text}");
         }
         assert_eq!(GUARDED.lines().count() - text.lines().count(), 3);
