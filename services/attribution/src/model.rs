@@ -4,6 +4,11 @@
 //! hold had ended. Handler, hold, questions and answers, the recent decisions, and what `remember` and `record` make of a
 //! record are the real ones; Kafka and the two stores are in memory.
 //!
+//! Each of these was tried, and fails: asking `record` without waiting for it; recent decisions that outlive their session;
+//! a floor that is not asked for anew in a new session; an old answer of where `activity` ends for records that it does not
+//! hold; recent decisions that are known in every partition. Not seen to fail: a floor that is not raised when a generation
+//! is forgotten, and a generation that is forgotten before its commit, which needs three partitions in one step.
+//!
 //! A partition stands for itself: install and event ids are told apart within one, as the key of `activity` demands.
 
 mod schedule;

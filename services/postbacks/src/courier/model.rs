@@ -6,6 +6,7 @@
 //! The decisions (`ruling`), what a process remembers, the schedule of retries and what a status means are the real ones;
 //! Redis, Kafka, the endpoint and the order in which things happen are the model's.
 
+mod errands;
 mod process;
 mod redis;
 mod schedule;
