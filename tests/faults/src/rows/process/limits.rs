@@ -139,7 +139,7 @@ fn bulk(fire: &mut Fire, number: usize) -> Value {
         let id = format!("bulk-{number}-{index}");
         let noise = Alphanumeric.sample_string(&mut fire.random, 10_000);
         json!({ "event_id": id, "kind": "impression", "app_id": "com.example.game", "media_source": "bulk",
-                "device": { "advertising_id": id }, "extra": { "noise": noise } })
+                "extra": { "noise": noise } })
     };
     Value::Array((0..50).map(&mut view).collect())
 }

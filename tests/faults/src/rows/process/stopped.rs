@@ -67,8 +67,7 @@ pub(super) fn rolling(fire: &mut Fire) {
 fn post(door: &str, number: usize, events: usize) -> std::process::Child {
     let view = |index: usize| {
         let id = format!("unsent-{number}-{index}");
-        json!({ "event_id": id, "kind": "impression", "app_id": "com.example.game", "media_source": "unsent",
-                "device": { "advertising_id": id } })
+        json!({ "event_id": id, "kind": "impression", "app_id": "com.example.game", "media_source": "unsent" })
     };
     let body = Value::Array((0..events).map(view).collect()).to_string();
     let mut curl = Command::new("curl");
