@@ -22,7 +22,6 @@ use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 const CHECK_EVERY: Duration = Duration::from_secs(1);
-const WITNESS_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Source {
     consumer: BaseConsumer<Rebalance>,
@@ -39,7 +38,8 @@ pub(crate) struct Source {
     hanging: Hanging,
     /// What the sink last said of itself.
     unfinished: Option<String>,
-    witnessed_at: Instant,
+    /// How far each partition is witnessed in Kafka.
+    witnessed: BTreeMap<i32, Offset>,
     checked_at: Instant,
 }
 
@@ -75,7 +75,7 @@ impl Source {
             halts: Halts::default(),
             hanging: Hanging::default(),
             unfinished: None,
-            witnessed_at: Instant::now(),
+            witnessed: BTreeMap::new(),
             checked_at: Instant::now(),
         })
     }
@@ -111,17 +111,10 @@ impl Source {
         Ok(self.consumer.unassign()?)
     }
 
-    /// Tells the source that the step's work is stored. Once a second it notes the positions in Kafka: after the fact, and
-    /// only as a witness that the store should not be empty.
-    pub(crate) fn stored<S: Sink>(&mut self) -> Result<()> {
+    /// Tells the source that the step's work is stored.
+    pub(crate) fn stored(&mut self) {
         self.failures = 0;
         self.assignment.moved_to(&self.positions);
-        if !S::WITNESSED || self.witnessed_at.elapsed() < WITNESS_EVERY {
-            return Ok(());
-        }
-        self.witnessed_at = Instant::now();
-        let positions = self.positions.iter().map(|(&id, &position)| (id, KafkaOffset::Offset(position.0)));
-        Ok(self.consumer.commit(&self.list(positions)?, CommitMode::Async)?)
     }
 
     /// Once a second: whether the sink still stands where this source reads, and what hangs.
@@ -134,6 +127,21 @@ impl Source {
         let partition = |id| Partition { topic: self.topic.clone(), id };
         let positions: Vec<_> = self.positions.iter().map(|(&id, &position)| (partition(id), position)).collect();
         self.unfinished = sink.check(&positions)?;
+        if S::WITNESSED { self.witness() } else { Ok(()) }
+    }
+
+    /// Notes in Kafka how far the sink stands, and for this use alone: one that is found empty should not be. A sink that
+    /// went back, or is being rebuilt, takes no note back.
+    fn witness(&mut self) -> Result<()> {
+        let is_news = |id: &i32, position: &Offset| self.witnessed.get(id).is_none_or(|witnessed| witnessed < position);
+        let news: Vec<(i32, Offset)> =
+            self.positions.iter().filter(|(id, position)| is_news(id, position)).map(|(&id, &at)| (id, at)).collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        let offsets = news.iter().map(|&(id, position)| (id, KafkaOffset::Offset(position.0)));
+        self.consumer.commit(&self.list(offsets)?, CommitMode::Async)?;
+        self.witnessed.extend(news);
         Ok(())
     }
 
@@ -204,6 +212,8 @@ impl Source {
         self.owner = Owner(self.consumer.group_metadata());
         sink.settle()?;
         let standings = self.standings(&partitions)?;
+        let committed = standings.iter().filter_map(|standing| Some((standing.partition.id, standing.committed?)));
+        self.witnessed = committed.collect();
         let resumed = sink.resume(&standings)?;
         let mut positions = BTreeMap::new();
         for (standing, position) in standings.iter().zip(resumed) {
