@@ -22,6 +22,7 @@ use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
 const CHECK_EVERY: Duration = Duration::from_secs(1);
+const WITNESS_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Source {
     consumer: BaseConsumer<Rebalance>,
@@ -40,6 +41,7 @@ pub(crate) struct Source {
     unfinished: Option<String>,
     /// How far each partition is witnessed in Kafka.
     witnessed: BTreeMap<i32, Offset>,
+    witnessed_at: Instant,
     checked_at: Instant,
 }
 
@@ -76,6 +78,7 @@ impl Source {
             hanging: Hanging::default(),
             unfinished: None,
             witnessed: BTreeMap::new(),
+            witnessed_at: Instant::now(),
             checked_at: Instant::now(),
         })
     }
@@ -112,9 +115,10 @@ impl Source {
     }
 
     /// Tells the source that the step's work is stored.
-    pub(crate) fn stored(&mut self) {
+    pub(crate) fn stored<S: Sink>(&mut self) -> Result<()> {
         self.failures = 0;
         self.assignment.moved_to(&self.positions);
+        if S::WITNESSED && self.witnessed_at.elapsed() >= WITNESS_EVERY { self.witness() } else { Ok(()) }
     }
 
     /// Once a second: whether the sink still stands where this source reads, and what hangs.
@@ -142,6 +146,7 @@ impl Source {
         let offsets = news.iter().map(|&(id, position)| (id, KafkaOffset::Offset(position.0)));
         self.consumer.commit(&self.list(offsets)?, CommitMode::Async)?;
         self.witnessed.extend(news);
+        self.witnessed_at = Instant::now();
         Ok(())
     }
 

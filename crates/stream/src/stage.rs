@@ -81,7 +81,7 @@ where
         })?;
         if !parts.is_empty() {
             self.sink.commit(Work { owner: self.source.owner(), parts })?;
-            self.source.stored();
+            self.source.stored::<S>()?;
         }
         self.source.check(&mut self.sink)?;
         self.meter.stepped(self.source.halts());
