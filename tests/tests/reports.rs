@@ -107,3 +107,36 @@ fn a_redriven_letter_is_counted_once_by_the_service_that_refused_it() {
     let refused = suite.cli_command(&["dead", "redrive", "installs", "--service", "postbacks"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(78), "nobody would read them");
 }
+
+#[test]
+fn an_emptied_store_is_never_answered_for_as_if_it_were_whole() {
+    let mut suite = Suite::start();
+    suite.run("reports");
+    let producer = Producer::open(&suite.kafka.config(), "flushed").unwrap();
+    let install = |number: usize| {
+        let id = format!("i-{number}");
+        Outgoing::to(topic::INSTALLS, sample::install(&id, "acme").to_string()).key(id)
+    };
+    produce(&producer, (0..1_000).map(install).collect());
+    expect_totals(&suite, ("installs", "media_source"), &BTreeMap::from([("acme".to_owned(), 1_000)]));
+
+    pause(Duration::from_secs(3)); // the witness follows within a second
+    let question = "/v1/stats?from=2026-11-01&to=2026-11-30&granularity=total&metrics=installs";
+    suite.redis.command(&["FLUSHALL"]);
+    let mut flagged = 0;
+    testkit::eventually("it is whole again", || {
+        let answer = suite.ask("reports", question);
+        if answer["as_of"]["installs"]
+            .as_object()
+            .unwrap()
+            .values()
+            .any(|partition| partition.get("rebuilding").is_some())
+        {
+            flagged += 1;
+            return Err(answer.to_string());
+        }
+        assert_eq!(answer["totals"]["installs"], 1_000, "it says that this is all: {answer}");
+        Ok(())
+    });
+    assert!(flagged > 0, "nobody saw it empty");
+}

@@ -30,12 +30,8 @@ pub fn inspect(redis: &Redis) -> Result<Vec<Facts>> {
 pub(crate) fn require_safe(connection: &mut Connection) -> Result<()> {
     for facts in look(connection)? {
         let address = &facts.address;
-        if facts.maxmemory_policy != "noeviction" {
-            return Err(Error::configuration(format!(
-                "redis at {address} has maxmemory-policy {}: it may evict counters; set it with \
-                 `redis-cli config set maxmemory-policy noeviction`",
-                facts.maxmemory_policy
-            )));
+        if let Some(reason) = facts.may_evict() {
+            return Err(Error::configuration(reason));
         }
         if facts.in_cluster && !connection.is_cluster() {
             return Err(Error::configuration(format!(
@@ -56,6 +52,23 @@ pub(crate) fn require_safe(connection: &mut Connection) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Why what is stored may vanish, where somebody has set a server so since it was opened.
+pub(crate) fn may_evict(connection: &mut Connection) -> Result<Option<String>> {
+    Ok(look(connection)?.iter().find_map(Facts::may_evict))
+}
+
+impl Facts {
+    fn may_evict(&self) -> Option<String> {
+        let Self { address, maxmemory_policy: policy, .. } = self;
+        (policy != "noeviction").then(|| {
+            format!(
+                "redis at {address} has maxmemory-policy {policy}: it may evict counters; set it with \
+                 `redis-cli config set maxmemory-policy noeviction`"
+            )
+        })
+    }
 }
 
 fn look(connection: &mut Connection) -> Result<Vec<Facts>> {

@@ -1,7 +1,9 @@
 //! The sink: one script per partition and commit.
 
+use std::time::{Duration, Instant};
+
 use stream::{Error, Halt, HaltCode, Offset, Part, Partition, Result, Sink, Standing, Work};
-use tracing::warn;
+use tracing::{error, warn};
 
 use crate::connection::{Connection, Redis};
 use crate::effects::Effects;
@@ -12,14 +14,20 @@ use crate::{facts, script};
 pub struct Ledger {
     connection: Connection,
     layout: Layout,
+    looked_at: Instant,
+    may_evict: Option<String>,
 }
+
+/// How often it is looked whether Redis may evict by now.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 impl Ledger {
     /// Connects, and refuses a Redis that may forget what it was told. `stage` is a name such as `reports.installs`.
     pub fn open(redis: &Redis, stage: &str, topic: &str) -> Result<Self> {
         let mut connection = Connection::open(redis)?;
         facts::require_safe(&mut connection)?;
-        Ok(Self { connection, layout: Layout::new(stage, redis.generation, topic) })
+        let layout = Layout::new(stage, redis.generation, topic);
+        Ok(Self { connection, layout, looked_at: Instant::now(), may_evict: None })
     }
 
     fn apply(&self, part: &Part<Effects>) -> redis::Cmd {
@@ -50,6 +58,20 @@ impl Ledger {
             Some(((partition, _), _)) => Err(Error::Fenced(format!("{partition} is missing in the set of partitions"))),
             None => Ok(()),
         }
+    }
+
+    /// An operator may set another policy at any time: what runs goes on, and says so.
+    fn look(&mut self) -> Result<()> {
+        if self.looked_at.elapsed() < LOOK_EVERY {
+            return Ok(());
+        }
+        self.looked_at = Instant::now();
+        let may_evict = facts::may_evict(&mut self.connection)?;
+        if let Some(reason) = may_evict.as_ref().filter(|_| self.may_evict.is_none()) {
+            error!(reason, "redis may lose what it is told");
+        }
+        self.may_evict = may_evict;
+        Ok(())
     }
 }
 
@@ -102,7 +124,8 @@ impl Sink for Ledger {
             }
         }
         self.check_known(positions)?;
-        Ok(rebuilding)
+        self.look()?;
+        Ok(self.may_evict.clone().or(rebuilding))
     }
 
     fn commit(&mut self, work: Work<'_, Effects>) -> Result<()> {

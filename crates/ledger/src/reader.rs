@@ -1,5 +1,7 @@
 //! The asynchronous read side, for HTTP doors.
 
+use std::sync::Arc;
+
 use stream::Result;
 
 use crate::ask::{self, Ask, Seen, Value};
@@ -11,11 +13,19 @@ use crate::layout::Layout;
 pub struct Reader {
     connection: Shared,
     layout: Layout,
+    expected: Arc<[i32]>,
 }
 
 impl Reader {
     pub async fn open(redis: &Redis, stage: &str, topic: &str) -> Result<Self> {
-        Ok(Self { connection: Shared::open(redis).await?, layout: Layout::new(stage, redis.generation, topic) })
+        let layout = Layout::new(stage, redis.generation, topic);
+        Ok(Self { connection: Shared::open(redis).await?, layout, expected: Arc::default() })
+    }
+
+    /// Answers for these partitions too where nothing is stored of them: of a store that was emptied, nobody could tell
+    /// otherwise that they are missing.
+    pub fn expecting(self, partitions: Vec<i32>) -> Self {
+        Self { expected: partitions.into(), ..self }
     }
 
     /// Asks every partition the same questions, each at one moment.
@@ -23,10 +33,12 @@ impl Reader {
         let mut command = redis::cmd("SMEMBERS");
         command.arg(self.layout.partitions());
         let mut partitions: Vec<i32> = self.connection.command(command).await?;
+        partitions.extend(&*self.expected);
+        partitions.sort_unstable();
+        partitions.dedup();
         if partitions.is_empty() {
             return Ok(Vec::new());
         }
-        partitions.sort_unstable();
         let mut pipeline = redis::pipe();
         for &partition in &partitions {
             pipeline.add_command(ask::command(&self.layout, partition, asks));

@@ -39,6 +39,8 @@ pub(crate) struct Source {
     hanging: Hanging,
     /// What the sink last said of itself.
     unfinished: Option<String>,
+    /// How far each partition is witnessed in Kafka.
+    witnessed: BTreeMap<i32, Offset>,
     witnessed_at: Instant,
     checked_at: Instant,
 }
@@ -75,6 +77,7 @@ impl Source {
             halts: Halts::default(),
             hanging: Hanging::default(),
             unfinished: None,
+            witnessed: BTreeMap::new(),
             witnessed_at: Instant::now(),
             checked_at: Instant::now(),
         })
@@ -111,17 +114,11 @@ impl Source {
         Ok(self.consumer.unassign()?)
     }
 
-    /// Tells the source that the step's work is stored. Once a second it notes the positions in Kafka: after the fact, and
-    /// only as a witness that the store should not be empty.
+    /// Tells the source that the step's work is stored.
     pub(crate) fn stored<S: Sink>(&mut self) -> Result<()> {
         self.failures = 0;
         self.assignment.moved_to(&self.positions);
-        if !S::WITNESSED || self.witnessed_at.elapsed() < WITNESS_EVERY {
-            return Ok(());
-        }
-        self.witnessed_at = Instant::now();
-        let positions = self.positions.iter().map(|(&id, &position)| (id, KafkaOffset::Offset(position.0)));
-        Ok(self.consumer.commit(&self.list(positions)?, CommitMode::Async)?)
+        if S::WITNESSED && self.witnessed_at.elapsed() >= WITNESS_EVERY { self.witness() } else { Ok(()) }
     }
 
     /// Once a second: whether the sink still stands where this source reads, and what hangs.
@@ -134,6 +131,22 @@ impl Source {
         let partition = |id| Partition { topic: self.topic.clone(), id };
         let positions: Vec<_> = self.positions.iter().map(|(&id, &position)| (partition(id), position)).collect();
         self.unfinished = sink.check(&positions)?;
+        if S::WITNESSED { self.witness() } else { Ok(()) }
+    }
+
+    /// Notes in Kafka how far the sink stands, and for this use alone: one that is found empty should not be. A sink that
+    /// went back, or is being rebuilt, takes no note back.
+    fn witness(&mut self) -> Result<()> {
+        let is_news = |id: &i32, position: &Offset| self.witnessed.get(id).is_none_or(|witnessed| witnessed < position);
+        let news: Vec<(i32, Offset)> =
+            self.positions.iter().filter(|(id, position)| is_news(id, position)).map(|(&id, &at)| (id, at)).collect();
+        if news.is_empty() {
+            return Ok(());
+        }
+        let offsets = news.iter().map(|&(id, position)| (id, KafkaOffset::Offset(position.0)));
+        self.consumer.commit(&self.list(offsets)?, CommitMode::Async)?;
+        self.witnessed.extend(news);
+        self.witnessed_at = Instant::now();
         Ok(())
     }
 
@@ -204,6 +217,8 @@ impl Source {
         self.owner = Owner(self.consumer.group_metadata());
         sink.settle()?;
         let standings = self.standings(&partitions)?;
+        let committed = standings.iter().filter_map(|standing| Some((standing.partition.id, standing.committed?)));
+        self.witnessed = committed.collect();
         let resumed = sink.resume(&standings)?;
         let mut positions = BTreeMap::new();
         for (standing, position) in standings.iter().zip(resumed) {

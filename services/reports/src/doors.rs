@@ -115,8 +115,8 @@ fn standing(seen: &Seen, newest: Option<&[u8]>) -> Value {
     let newest = newest.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
     let newest = newest.map(|millis| event::Time::from_trusted_millis(millis).to_string());
     let mut standing = json!({ "position": seen.position.map(|position| position.0), "newest_event_time": newest });
-    if let Some(until) = seen.rebuilding_until {
-        standing["rebuilding"] = json!({ "until": until.0 });
+    if seen.position.is_none() || seen.rebuilding_until.is_some() {
+        standing["rebuilding"] = json!({ "until": seen.rebuilding_until.map(|until| until.0) });
     }
     if let Some(from) = seen.incomplete_from {
         standing["incomplete_from"] = json!(from.0);

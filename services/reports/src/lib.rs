@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use event::topic;
 use ledger::{Effects, Reader, Redis};
 use service::Shell;
-use stream::Sink;
+use stream::{Sink, Watermarks};
 
 use crate::config::Config;
 use crate::doors::Doors;
@@ -36,6 +36,7 @@ pub type Open<S> = fn(&Redis, &str, &str) -> stream::Result<S>;
 /// Runs the service to its end.
 pub fn run<S: Sink<Output = Effects>>(open: Open<S>) -> ExitCode {
     service::run(SHELL, move |service, config: Config| {
+        let log = Watermarks::open(&config.kafka)?;
         let mut readers = Vec::new();
         for (name, topic, count) in [
             ("installs", topic::INSTALLS, count::installs as count::Handler),
@@ -46,7 +47,8 @@ pub fn run<S: Sink<Output = Effects>>(open: Open<S>) -> ExitCode {
             for (stage, topic) in [(name.to_owned(), topic.to_owned()), redriven] {
                 let ledger = format!("{}.{stage}", SHELL.name);
                 let reader = service.handle().block_on(Reader::open(&config.redis, &ledger, &topic))?;
-                readers.push((topic.clone(), reader));
+                let partitions = if stage == name { log.partitions(&topic)? } else { Vec::new() };
+                readers.push((topic.clone(), reader.expecting(partitions)));
                 let config = config.clone();
                 service.stage(&stage, move |name, running| {
                     let place = || open(&config.redis, name, &topic);
