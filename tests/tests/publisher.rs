@@ -133,3 +133,17 @@ fn each_record_is_published_once_over_restarts_twins_and_a_lost_group() {
     assert!(cause.to_string().starts_with("position_lost"), "{cause}");
     assert_eq!(copies(&kafka).len(), 2_200);
 }
+
+#[test]
+fn a_service_that_never_published_starts_again_although_somebody_else_did() {
+    let mut suite = Suite::start();
+    suite.run("attribution");
+    suite.service("attribution").kill();
+    let install = testkit::sample::install("i", "acme").to_string();
+    produce(
+        &Producer::open(&suite.kafka.config(), "foreign").unwrap(),
+        vec![Outgoing::to("installs", install).key("i")],
+    );
+    suite.service("attribution").restart();
+    suite.ready("attribution");
+}

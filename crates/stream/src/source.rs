@@ -233,6 +233,9 @@ impl Source {
         }
         let starts = positions.iter().map(|(&id, position)| (id, KafkaOffset::Offset(position.0)));
         self.consumer.assign(&self.list(starts)?)?;
+        if !S::WITNESSED {
+            self.note_first_start(&standings, &positions)?;
+        }
         self.assignment.set(partitions); // a new session: what was remembered before may never have been stored
         self.positions = positions;
         self.assignment.moved_to(&self.positions);
@@ -240,6 +243,18 @@ impl Source {
         self.resume_at = None;
         debug!(topic = %self.topic, positions = ?self.positions, "resumed");
         Ok(())
+    }
+
+    /// A partition that starts for the first time is known to the group from now on, and not from its first transaction on:
+    /// if that fails, or somebody else publishes before it, nobody could tell this start from an offset that was lost.
+    fn note_first_start(&self, standings: &[Standing], positions: &BTreeMap<i32, Offset>) -> Result<()> {
+        let new = standings.iter().filter(|standing| standing.committed.is_none());
+        let starts: Vec<_> = new.filter_map(|standing| positions.get_key_value(&standing.partition.id)).collect();
+        if starts.is_empty() {
+            return Ok(());
+        }
+        let starts = starts.into_iter().map(|(&id, position)| (id, KafkaOffset::Offset(position.0)));
+        Ok(self.consumer.commit(&self.list(starts)?, CommitMode::Sync)?)
     }
 
     fn standings(&self, partitions: &[i32]) -> Result<Vec<Standing>> {
