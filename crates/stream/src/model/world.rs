@@ -113,11 +113,14 @@ impl World {
         self.store.empty();
     }
 
-    /// Once in a while, after a commit; the group refuses a member that missed a rebalance.
+    /// Once in a while, after a commit; the group refuses a member that missed a rebalance. A note is never taken back.
     fn note(&mut self, worker: usize) {
         let Worker { stored, is_zombie, .. } = &self.workers[worker];
         if !is_zombie && !stored.is_empty() {
-            self.witness.extend(stored);
+            for (&id, &position) in stored {
+                let noted = self.witness.entry(id).or_insert(position);
+                *noted = position.max(*noted);
+            }
             self.reached.note("witness");
         }
     }
