@@ -21,7 +21,7 @@ demo: ## Kafka, Redis, every service and a traffic simulator, with a live view. 
 test: check deny e2e faults-short ## Everything: lint, unit and property tests, the end-to-end tests on a real Kafka and Redis, and the worst faults.
 
 check: lint ## The part that needs neither Java nor servers.
-	$(CARGO) test --workspace --locked --exclude e2e --exclude ledger
+	$(CARGO) test --workspace --locked --exclude e2e --exclude ledger --exclude testkit
 
 lint:
 	@$(NEED) build cargo
@@ -40,10 +40,10 @@ $(DENY):
 	$(CARGO) install cargo-deny --version 0.20.2 --locked --root $(CACHE)/tools
 
 e2e: ## The end-to-end tests on a real Kafka and Redis, with kill -9.
-	@$(NEED) build cargo java maven redis-server kcat curl python-kafka
+	@$(NEED) build cargo java maven redis-server kcat curl openssl python-kafka
 	@deploy/kafka/kafka.sh fetch >/dev/null
 	$(CARGO) build --workspace --bins --locked
-	$(CARGO) test -p ledger -p e2e --locked -- --test-threads=1
+	$(CARGO) test -p ledger -p testkit -p e2e --locked -- --test-threads=1
 
 faults: ## The fault matrix; writes tests/faults/RESULTS.md. ROW=24 SEED=7 repeats one; SEEDS=3 HEART_SEEDS=20 JOBS=1.
 	@$(NEED) $(FAULTS_NEED)

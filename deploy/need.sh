@@ -6,7 +6,7 @@
 # Exit codes: 0 all there · 2 unknown name · 69 something is missing and cannot be installed from here.
 set -euo pipefail
 
-names='build cargo chromium curl docker docker-compose dockerd jq java kcat maven mmdebstrap python-kafka python3 redis-server shellcheck valgrind wrk'
+names='build cargo chromium curl docker docker-compose dockerd jq java kcat maven mmdebstrap openssl python-kafka python3 redis-server shellcheck valgrind wrk'
 
 say() { printf 'need.sh: %s\n' "$*" >&2; }
 
