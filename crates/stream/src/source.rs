@@ -193,8 +193,9 @@ impl Source {
         if due.is_empty() {
             return Ok(());
         }
-        let standings = self.standings(&due)?;
+        let mut standings = self.standings(&due)?;
         let positions = sink.resume(&standings)?;
+        watermarks::raise_ends(&self.consumer, &mut standings, &positions)?;
         for (standing, position) in standings.iter().zip(positions) {
             let id = standing.partition.id;
             if standing.check(position).is_ok() && self.halts.lets_go(id, position) {
@@ -216,10 +217,11 @@ impl Source {
         // Taken now and not at commit time: a background rejoin resets it, and a broker accepts the empty one unchecked.
         self.owner = Owner(self.consumer.group_metadata());
         sink.settle()?;
-        let standings = self.standings(&partitions)?;
+        let mut standings = self.standings(&partitions)?;
         let committed = standings.iter().filter_map(|standing| Some((standing.partition.id, standing.committed?)));
         self.witnessed = committed.collect();
         let resumed = sink.resume(&standings)?;
+        watermarks::raise_ends(&self.consumer, &mut standings, &resumed)?;
         let mut positions = BTreeMap::new();
         for (standing, position) in standings.iter().zip(resumed) {
             match standing.check(position) {

@@ -8,7 +8,7 @@ use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::kafka::Quiet;
-use crate::{Error, Kafka, Result};
+use crate::{Error, Kafka, Offset, Result, Standing};
 
 /// Asks the brokers for partitions and their offsets. The ends are those of the log itself, as a `read_uncommitted`
 /// client sees them: records of open transactions count. Calls block for at most ten seconds.
@@ -122,6 +122,23 @@ pub(crate) fn offsets<C: ConsumerContext>(
     }
     found.sort_unstable_by_key(|(partition, _)| partitions.iter().position(|asked| asked == partition));
     Ok(found)
+}
+
+/// Asks again where a sink stands beyond the end: somebody else may have stored more since the end was asked for.
+pub(crate) fn raise_ends<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    standings: &mut [Standing],
+    positions: &[Offset],
+) -> Result<()> {
+    for (standing, position) in standings.iter_mut().zip(positions) {
+        if *position > standing.end {
+            let Standing { partition, end, .. } = standing;
+            for (_, offset) in offsets(consumer, &partition.topic, &[partition.id], Place::End)? {
+                *end = Offset(offset);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn missing(topic: &str) -> Error {

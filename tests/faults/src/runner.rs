@@ -31,8 +31,11 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
     let lines = rows.iter().map(|&row| Line { row, outcomes: Vec::new() }).collect();
     let score = Score { args, lines: Mutex::new(lines), started: Instant::now() };
-    let runs: VecDeque<(Row, u64)> =
+    let mut runs: Vec<(Row, u64)> =
         rows.iter().flat_map(|&row| seeds(args, &row).into_iter().map(move |seed| (row, seed))).collect();
+    // An interrupted run has the rows that matter most.
+    runs.sort_by_key(|(row, _)| row.rank == Rank::Plain);
+    let runs = VecDeque::from(runs);
     let total = runs.len();
     let queue = Mutex::new(runs);
     std::thread::scope(|scope| {

@@ -2,7 +2,6 @@
 
 mod blocked;
 mod cage;
-mod clock;
 mod flood;
 mod limits;
 mod panic;
@@ -29,7 +28,11 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("25", "rebalance storm: replicas join and leave every 3 s", storm).heart(),
     Row::new("26", "workers that are blocked for a while", blocked::blocked).heart(),
     Row::new("28", "a twin with the same keys; a stranger from another Kafka", twin::twins),
-    Row::new("43", "clocks that step by an hour, to and fro", clock::steps),
+    Row::not_here(
+        "43",
+        "clocks that step by an hour, to and fro",
+        "a clock moved by LD_PRELOAD moves the deadlines of librdkafka's waits but not the waits, which no real clock does",
+    ),
     Row::new("55", "postbacks: kill -9 with deliveries in flight", postbacks_killed).heart(),
     Row::new("58", "256 file descriptors, and more clients than that", limits::descriptors),
     Row::new("59", "256 MiB of memory for each process", limits::memory),

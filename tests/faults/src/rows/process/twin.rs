@@ -15,7 +15,8 @@ const STRANGER: &str = "reports-4";
 pub(super) fn twins(fire: &mut Fire) {
     fire.run_for(S..3 * S);
     fire.suite.set("reports", "kafka.group", "twin");
-    fire.suite.run(TWIN);
+    // It may never be ready: the two fence each other for as long as there are two.
+    fire.suite.launch(TWIN);
     fire.broken();
     fire.run_for(8 * S..12 * S);
     fire.flows(30 * S);
