@@ -66,6 +66,9 @@ impl Line {
         if let Inject::NotHere(why) = inject {
             return format!("| {number} | {name} | 0 | | | | | | | | | not run here: {why} |");
         }
+        if self.outcomes.is_empty() {
+            return format!("| {number} | {name} | 0 | | | | | | | | | not reached in this run |");
+        }
         let sum = |of: fn(&Verdict) -> usize| -> usize {
             self.outcomes.iter().filter_map(|outcome| outcome.verdict.as_ref().ok()).map(of).sum()
         };
