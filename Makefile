@@ -45,7 +45,7 @@ e2e: ## The end-to-end tests on a real Kafka and Redis, with kill -9.
 	$(CARGO) build --workspace --bins --locked
 	$(CARGO) test -p ledger -p testkit -p e2e --locked -- --test-threads=1
 
-faults: ## The fault matrix; writes tests/faults/RESULTS.md. ROW=24 SEED=7 repeats one; SEEDS=3 HEART_SEEDS=20 JOBS=1.
+faults: ## The fault matrix; writes tests/faults/RESULTS.md. ROW=24 SEED=7 repeats one; SEEDS=3 HEART_SEEDS=20 JOBS=1; RESUME=true goes on.
 	@$(NEED) $(FAULTS_NEED)
 	@deploy/kafka/kafka.sh fetch >/dev/null
 	$(CARGO) build --workspace --bins --locked

@@ -206,6 +206,9 @@ transaction.state.log.num.partitions=4
 share.coordinator.state.topic.num.partitions=4
 group.initial.rebalance.delay.ms=0
 
+# What a killed replica of attribution left open is aborted within a second of its timeout, not of up to ten.
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
+
 # A broker that was killed may register again only when its old session has expired: 9 s by default.
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500

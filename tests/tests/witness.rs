@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use e2e::produce;
-use stream::{Batch, BatchLimits, Kafka, Offset, Outgoing, Partition, Producer, Result, Sink, Stage, Standing, Work};
+use stream::{Batch, BatchLimits, Bookmark, Kafka, Outgoing, Partition, Producer, Result, Sink, Stage, Standing, Work};
 use testkit::Suite;
 
 const TOPIC: &str = "events";
@@ -26,12 +26,12 @@ struct Emptied {
 impl Sink for Emptied {
     type Output = ();
 
-    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
+    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Bookmark>> {
         let ours = standings.iter().find(|standing| standing.partition == Partition::new(TOPIC, PARTITION));
         if let Some(standing) = ours {
             self.witness.store(standing.committed.map_or(-1, |offset| offset.0), Ordering::SeqCst);
         }
-        Ok(standings.iter().map(|standing| standing.first).collect())
+        Ok(standings.iter().map(|standing| standing.first.into()).collect())
     }
 
     fn commit(&mut self, work: Work<'_, ()>) -> Result<()> {

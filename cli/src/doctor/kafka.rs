@@ -1,6 +1,6 @@
 //! Kafka: is it there, and do the topics keep what must be kept?
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use event::topic;
 use stream::admin::{Admin, PlannedTopic, Topic};
@@ -27,6 +27,7 @@ fn look(kafka: &Kafka) -> anyhow::Result<Vec<Finding>> {
     }
     findings.push(alignment(&topics));
     findings.extend(single_broker(brokers.len()));
+    findings.extend(slow_abort(&admin.broker_settings()?));
     findings.push(dead_letters(&Watermarks::open(kafka)?, &topics)?);
     Ok(findings)
 }
@@ -34,6 +35,14 @@ fn look(kafka: &Kafka) -> anyhow::Result<Vec<Finding>> {
 fn single_broker(brokers: usize) -> Option<Finding> {
     let advice = "a lost disk loses what was acknowledged: fine on a laptop; else three brokers and replication 3";
     (brokers == 1).then(|| Finding::notice("replication", "one broker, one copy of everything", advice))
+}
+
+/// What a killed replica of attribution was publishing stands in everybody's way until the brokers look.
+fn slow_abort(broker: &BTreeMap<String, String>) -> Option<Finding> {
+    const SETTING: &str = "transaction.abort.timed.out.transaction.cleanup.interval.ms";
+    let found = broker.get(SETTING).filter(|found| found.parse().is_ok_and(|found: u64| found > 1_000))?;
+    let advice = "a killed replica of attribution holds the others up for as long: set 1000 at the brokers";
+    Some(Finding::notice("transactions", format!("{SETTING} is {found}"), advice))
 }
 
 fn dead_letters(log: &Watermarks, topics: &[Topic]) -> anyhow::Result<Finding> {
@@ -142,6 +151,15 @@ mod tests {
             let verdict =
                 of_setting("t", &topic("t", 1, &[(key, found)]), (key, planned)).map(|finding| finding.verdict);
             assert_eq!(verdict, expected, "{key}: {found} instead of {planned}");
+        }
+    }
+
+    #[test]
+    fn brokers_that_look_late_for_open_transactions_are_told_of() {
+        for (found, is_told) in [(Some("10000"), true), (Some("1000"), false), (None, false)] {
+            let key = "transaction.abort.timed.out.transaction.cleanup.interval.ms".to_owned();
+            let settings = found.map(|found| (key, found.to_owned())).into_iter().collect();
+            assert_eq!(slow_abort(&settings).is_some(), is_told, "{found:?}");
         }
     }
 

@@ -1,7 +1,7 @@
 local stored = redis.call('GET', KEYS[1])
 if stored ~= ARGV[1] then return {'fenced', stored or 'none'} end
 local types = {h = 'hash', s = 'set', z = 'zset', v = 'string'}
-local balance, last, first = KEYS[#KEYS], #KEYS - 1, 6
+local balance, last, first = KEYS[#KEYS], #KEYS - 1, 8
 local repeated, out = tonumber(ARGV[5]), 0
 local is = redis.call('TYPE', balance).ok
 if is ~= 'none' and is ~= 'hash' then return {'type', balance, is} end
@@ -55,5 +55,6 @@ redis.call('HSETNX', balance, 'since', ARGV[1])
 for field, count in pairs({taken = ARGV[3], refused = ARGV[4], repeated = repeated, out = out}) do
   if tonumber(count) ~= 0 then redis.pcall('HINCRBY', balance, field, count) end
 end
+if ARGV[6] ~= '' then redis.call('HSET', balance, 'last', ARGV[6], 'appended_at', ARGV[7]) end
 redis.call('SET', KEYS[1], ARGV[2])
 return {'ok'}

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use stream::{Error, Halt, HaltCode, Offset, Part, Partition, Result, Sink, Standing, Work};
+use stream::{Bookmark, Error, Halt, HaltCode, Mark, Offset, Part, Partition, Result, Sink, Standing, Work};
 use tracing::{error, warn};
 
 use crate::connection::{Connection, Redis};
@@ -41,6 +41,8 @@ impl Ledger {
         }
         command.arg(self.layout.balance(partition)).arg(part.from.0).arg(part.next.0);
         command.arg(part.balance.taken).arg(part.balance.refused).arg(part.balance.repeated);
+        let last = part.balance.last.map(|last| (last.offset.to_string(), last.appended_at.to_string()));
+        command.arg(last.unwrap_or_default());
         part.output.arguments(&mut command);
         command
     }
@@ -78,7 +80,7 @@ impl Ledger {
 impl Sink for Ledger {
     type Output = Effects;
 
-    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
+    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Bookmark>> {
         if standings.is_empty() {
             return Ok(Vec::new());
         }
@@ -87,20 +89,24 @@ impl Sink for Ledger {
         let mut pipeline = redis::pipe();
         for standing in standings {
             let partition = standing.partition.id;
-            let mut command = script::call(&script::RESUME, 3);
+            let mut command = script::call(&script::RESUME, 4);
             command.arg(self.layout.position(partition)).arg(self.layout.rebuilding_until(partition));
-            command.arg(self.layout.incomplete_from(partition)).arg(standing.first.0);
+            command
+                .arg(self.layout.incomplete_from(partition))
+                .arg(self.layout.balance(partition))
+                .arg(standing.first.0);
             let witness = standing.committed.filter(|&committed| committed > standing.first);
             command.arg(witness.map(|committed| committed.to_string()).unwrap_or_default());
             pipeline.add_command(command);
         }
-        let answers: Vec<(i64, bool)> = self.connection.query(&pipeline)?;
-        for (standing, (_, lost)) in standings.iter().zip(&answers) {
-            if *lost {
+        let answers: Vec<(i64, bool, Option<i64>, Option<i64>)> = self.connection.query(&pipeline)?;
+        let bookmark = |(standing, (position, lost, last, appended_at)): (&Standing, (i64, bool, Option<i64>, _))| {
+            if lost {
                 warn!(partition = %standing.partition, "the store was emptied: rebuilding from Kafka");
             }
-        }
-        Ok(answers.into_iter().map(|(position, _)| Offset(position)).collect())
+            Bookmark { position: Offset(position), last: last.map(Offset).zip(appended_at).map(Mark::from) }
+        };
+        Ok(standings.iter().zip(answers).map(bookmark).collect())
     }
 
     fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<Option<String>> {

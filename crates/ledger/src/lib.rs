@@ -23,6 +23,8 @@ mod reader;
 mod queue;
 mod registry;
 
+mod partitions;
+
 mod connection;
 mod facts;
 mod layout;
@@ -33,6 +35,7 @@ pub use effects::{Effects, Scheduled};
 pub use facts::{Facts, inspect};
 pub use index::Index;
 pub use ledger::Ledger;
+pub use partitions::{Partitions, require_unchanged};
 pub use positions::{Positions, Skip};
 pub use queue::{Claim, Claimed, Queue};
 pub use reader::Reader;

@@ -4,22 +4,27 @@ use std::sync::LazyLock;
 
 use redis::{Cmd, Script};
 
-/// Applies a part. KEYS: position, then each key, and the balance last. ARGV: from, next, taken, refused, repeated, then for each key: type, expiry (a second, '+' and seconds from now, or ''), number of
-/// operations, and each operation as three words.
+/// Applies a part. KEYS: position, then each key, and the balance last. ARGV: from, next, taken, refused, repeated, the last
+/// record and when it was appended or '', then for each key: type, expiry (a second, '+' and seconds from now, or ''), number
+/// of operations, and each operation as three words.
 pub(crate) static APPLY: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("apply.lua")));
 
-/// Answers where a partition resumes; starts it where nothing is stored. KEYS: position, rebuilding_until,
-/// incomplete_from. ARGV: the first offset in Kafka, the witness or ''.
+/// Answers where a partition resumes, whether its store was lost, and the last record that was taken in; starts it where
+/// nothing is stored. KEYS: position, rebuilding_until, incomplete_from, balance. ARGV: the first offset in Kafka, the witness
+/// or ''.
 pub(crate) static RESUME: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 local stored = redis.call('GET', KEYS[1])
-if stored then return {tonumber(stored), 0} end
+if stored then
+  local last = redis.pcall('HMGET', KEYS[4], 'last', 'appended_at')
+  return {tonumber(stored), 0, tonumber(last[1] or '') or false, tonumber(last[2] or '') or false}
+end
 redis.call('SET', KEYS[1], ARGV[1])
 if ARGV[1] ~= '0' then redis.call('SET', KEYS[3], ARGV[1]) end
-if ARGV[2] == '' then return {tonumber(ARGV[1]), 0} end
+if ARGV[2] == '' then return {tonumber(ARGV[1]), 0, false, false} end
 redis.call('SET', KEYS[2], ARGV[2])
-return {tonumber(ARGV[1]), 1}
+return {tonumber(ARGV[1]), 1, false, false}
 ",
     )
 });

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use ledger::{Ask, Effects, Index, Ledger, Positions, Scheduled, Skip, Value};
-use stream::{Balance, Error, Offset, Owner, Part, Partition, Sink, Standing, Work};
+use stream::{Balance, Bookmark, Error, Mark, Offset, Owner, Part, Partition, Sink, Standing, Work};
 use testkit::Redis;
 
 const STAGE: &str = "sample.count";
@@ -28,6 +28,10 @@ fn standing(id: i32, first: i64, committed: Option<i64>) -> Standing {
         first: Offset(first),
         end: Offset(1_000),
     }
+}
+
+fn positions(ledger: &mut Ledger, standings: &[Standing]) -> Vec<Offset> {
+    ledger.resume(standings).unwrap().into_iter().map(|bookmark| bookmark.position).collect()
 }
 
 fn part(id: i32, from: i64, next: i64, output: Effects) -> Part<Effects> {
@@ -65,7 +69,7 @@ fn number(value: i64) -> Value {
 fn a_commit_moves_counters_and_position_together_and_a_fenced_one_changes_nothing() {
     let (redis, _folder) = redis();
     let mut ledger = ledger(&redis);
-    assert_eq!(ledger.resume(&[standing(0, 0, None)]).unwrap(), [Offset(0)]);
+    assert_eq!(positions(&mut ledger, &[standing(0, 0, None)]), [Offset(0)]);
     commit(&mut ledger, vec![part(0, 0, 10, one("c", "n", 3))]).unwrap();
     assert_eq!(count(&redis), (Some(10), number(3)));
     for (from, next) in [(0, 10), (9, 12), (11, 12)] {
@@ -84,7 +88,7 @@ fn one_partition_that_is_fenced_does_not_undo_the_others() {
     ledger.resume(&[standing(0, 0, None), standing(1, 0, None)]).unwrap();
     let parts = vec![part(0, 0, 5, one("c", "n", 1)), part(1, 3, 5, one("c", "n", 1))];
     assert!(matches!(commit(&mut ledger, parts), Err(Error::Fenced(_))));
-    assert_eq!(ledger.resume(&[standing(0, 0, None), standing(1, 0, None)]).unwrap(), [Offset(5), Offset(0)]);
+    assert_eq!(positions(&mut ledger, &[standing(0, 0, None), standing(1, 0, None)]), [Offset(5), Offset(0)]);
 }
 
 #[test]
@@ -120,7 +124,7 @@ fn an_overflow_is_marked_and_everything_else_is_counted() {
 fn a_store_that_was_emptied_is_rebuilt_and_says_so_until_it_caught_up() {
     let (redis, _folder) = redis();
     let mut ledger = ledger(&redis);
-    assert_eq!(ledger.resume(&[standing(0, 4, Some(20))]).unwrap(), [Offset(4)]);
+    assert_eq!(positions(&mut ledger, &[standing(0, 4, Some(20))]), [Offset(4)]);
     let look = || {
         let mut index = Index::open(&redis.config(), STAGE, TOPIC).unwrap();
         let seen = index.fetch(&[0], &[]).unwrap().remove(0);
@@ -129,7 +133,7 @@ fn a_store_that_was_emptied_is_rebuilt_and_says_so_until_it_caught_up() {
     assert_eq!(look(), (Some(Offset(4)), Some(Offset(20)), Some(Offset(4))));
     commit(&mut ledger, vec![part(0, 4, 20, Effects::default())]).unwrap();
     assert_eq!(look(), (Some(Offset(20)), None, Some(Offset(4))));
-    assert_eq!(ledger.resume(&[standing(0, 4, Some(20))]).unwrap(), [Offset(20)], "what is stored wins");
+    assert_eq!(positions(&mut ledger, &[standing(0, 4, Some(20))]), [Offset(20)], "what is stored wins");
 }
 
 #[test]
@@ -207,7 +211,7 @@ fn a_restarted_redis_is_asked_again_where_things_stand() {
     redis.wait();
     let stands =
         testkit::eventually("redis has loaded", || ledger.resume(&[standing(0, 0, None)]).map_err(|e| e.to_string()));
-    assert_eq!(stands, [Offset(10)]);
+    assert_eq!(stands[0].position, Offset(10));
     commit(&mut ledger, vec![part(0, 10, 11, one("c", "n", 1))]).unwrap();
     assert_eq!(count(&redis), (Some(11), number(4)));
 }
@@ -239,10 +243,16 @@ fn a_balance_moves_with_the_position_and_a_fenced_part_changes_none() {
         part.output.schedule(Scheduled { id: "delivery-1", endpoint: "acme", due_ms: 7, body: b"x" });
         part.balance.refused = 1;
         part.balance.repeated = 1;
+        part.balance.last = Some(Mark { offset: Offset(next - 1), appended_at: 1_000 + next });
         part
     };
     commit(&mut ledger, vec![part(4, 10)]).unwrap();
-    let after_one = Balance { since: Offset(4), taken: 6, refused: 1, repeated: 1, out: 1 };
+    let bookmark = |position, last: Option<(i64, i64)>| Bookmark {
+        position: Offset(position),
+        last: last.map(|(offset, appended_at)| Mark { offset: Offset(offset), appended_at }),
+    };
+    assert_eq!(ledger.resume(&[standing(0, 4, None)]).unwrap(), [bookmark(10, Some((9, 1_010)))]);
+    let after_one = Balance { since: Offset(4), taken: 6, refused: 1, repeated: 1, out: 1, last: None };
     assert_eq!(balance(&redis), Some(after_one));
     for from in [4, 9, 11] {
         assert!(matches!(commit(&mut ledger, vec![part(from, 12)]), Err(Error::Fenced(_))));
@@ -250,20 +260,28 @@ fn a_balance_moves_with_the_position_and_a_fenced_part_changes_none() {
     }
     // The event was counted and the delivery scheduled before: both are dropped as repeated.
     commit(&mut ledger, vec![part(10, 13)]).unwrap();
-    assert_eq!(balance(&redis), Some(Balance { since: Offset(4), taken: 9, refused: 2, repeated: 4, out: 1 }));
+    assert_eq!(
+        balance(&redis),
+        Some(Balance { since: Offset(4), taken: 9, refused: 2, repeated: 4, out: 1, last: None })
+    );
     commit(&mut ledger, vec![self::part(0, 13, 15, Effects::default())]).unwrap();
     assert_eq!(balance(&redis).unwrap().taken, 11, "a part without effects counts as well");
+    assert_eq!(ledger.resume(&[standing(0, 4, None)]).unwrap(), [bookmark(15, Some((12, 1_013)))]);
 
     let mut positions = Positions::open(&redis.config(), STAGE, TOPIC).unwrap();
     positions.skip(0, &Skip { from: Offset(15), to: Offset(20), note: "by hand".into() }).unwrap();
     assert_eq!(balance(&redis), None, "what was skipped belongs to no balance");
+    assert_eq!(ledger.resume(&[standing(0, 4, None)]).unwrap(), [bookmark(20, None)], "nor does it mark the log");
     commit(&mut ledger, vec![self::part(0, 20, 21, Effects::default())]).unwrap();
     assert_eq!(balance(&redis), Some(Balance { taken: 1, ..Balance::new(Offset(20)) }));
 
     redis.command(&["FLUSHALL"]);
     ledger.resume(&[standing(0, 5, Some(15))]).unwrap();
     commit(&mut ledger, vec![part(5, 6)]).unwrap();
-    assert_eq!(balance(&redis).unwrap(), Balance { since: Offset(5), taken: 1, refused: 1, repeated: 1, out: 1 });
+    assert_eq!(
+        balance(&redis).unwrap(),
+        Balance { since: Offset(5), taken: 1, refused: 1, repeated: 1, out: 1, last: None }
+    );
 }
 
 #[test]

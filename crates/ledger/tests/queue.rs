@@ -21,7 +21,7 @@ fn schedule(redis: &Redis, due: &[(&str, i64)]) {
         first: Offset(0),
         end: Offset(9),
     };
-    let from = ledger.resume(&[standing]).unwrap()[0];
+    let from = ledger.resume(&[standing]).unwrap()[0].position;
     let mut output = Effects::default();
     for &(id, due_ms) in due {
         output.schedule(Scheduled { id, endpoint: ENDPOINT, due_ms, body: id.as_bytes() });

@@ -1,21 +1,18 @@
 //! Topics as they are, and as a specification says they shall be. Nothing here deletes.
 
 use std::collections::{BTreeMap, HashMap};
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::task::{Context, Poll, Wake, Waker};
-use std::thread::{self, Thread};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewPartitions, NewTopic,
     OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
 };
-use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use serde::{Deserialize, Serialize};
 
 use crate::kafka::Quiet;
+use crate::wait::wait;
 use crate::{Error, Kafka, Result};
 
 /// Looks at topics, makes them and sets them; every call blocks until the brokers answered, for 30 s at most.
@@ -141,10 +138,21 @@ impl Admin {
 
     /// Every setting of a topic that is in force.
     pub fn settings(&self, topic: &str) -> Result<BTreeMap<String, String>> {
+        self.describe(&ResourceSpecifier::Topic(topic))
+    }
+
+    /// Every setting of one of the brokers that is in force.
+    pub fn broker_settings(&self) -> Result<BTreeMap<String, String>> {
+        let metadata = self.client.inner().fetch_metadata(None, PATIENCE)?;
+        let Some(broker) = metadata.brokers().first() else { return Err(Error::transient("no broker is known")) };
+        self.describe(&ResourceSpecifier::Broker(broker.id()))
+    }
+
+    fn describe(&self, resource: &ResourceSpecifier<'_>) -> Result<BTreeMap<String, String>> {
         let mut config = BTreeMap::new();
-        for described in wait(self.client.describe_configs([&ResourceSpecifier::Topic(topic)], &self.options))? {
+        for described in wait(self.client.describe_configs([resource], &self.options))? {
             let described = described
-                .map_err(|code| Error::transient(format!("the settings of {topic} cannot be read: {code}")))?;
+                .map_err(|code| Error::transient(format!("the settings of {resource:?} cannot be read: {code}")))?;
             config.extend(described.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))));
         }
         Ok(config)
@@ -270,24 +278,5 @@ fn keep_settings(topic: &mut Topic, described: ConfigResource) {
             topic.own_config.insert(entry.name.clone(), value.clone());
         }
         topic.config.insert(entry.name, value);
-    }
-}
-
-/// The admin client answers from a thread of its own, so its futures need no runtime: whoever waits just parks.
-fn wait<T>(future: impl Future<Output = KafkaResult<T>>) -> Result<T> {
-    struct Unpark(Thread);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.0.unpark();
-        }
-    }
-    let waker = Waker::from(Arc::new(Unpark(thread::current())));
-    let mut context = Context::from_waker(&waker);
-    let mut future = pin!(future);
-    loop {
-        match future.as_mut().poll(&mut context) {
-            Poll::Ready(result) => return Ok(result?),
-            Poll::Pending => thread::park(),
-        }
     }
 }

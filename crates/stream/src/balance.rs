@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Offset;
+use crate::{Mark, Offset};
 
 /// What a stage did with the records of one partition from `since` on: of a part, or of everything up to the position
 /// together with which it is stored.
@@ -17,12 +17,15 @@ pub struct Balance {
     pub repeated: u64,
     /// Records published, deliveries scheduled. Counters are none.
     pub out: u64,
+    /// The last record that was taken in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last: Option<Mark>,
 }
 
 impl Balance {
     /// A balance that begins at this offset.
     pub fn new(since: Offset) -> Self {
-        Self { since, taken: 0, refused: 0, repeated: 0, out: 0 }
+        Self { since, taken: 0, refused: 0, repeated: 0, out: 0, last: None }
     }
 
     /// The sum; `part` follows on what is in this balance.
@@ -33,6 +36,7 @@ impl Balance {
             refused: self.refused.saturating_add(part.refused),
             repeated: self.repeated.saturating_add(part.repeated),
             out: self.out.saturating_add(part.out),
+            last: part.last.or(self.last),
         }
     }
 
@@ -53,10 +57,13 @@ mod tests {
 
     #[test]
     fn a_balance_survives_its_journey_beside_an_offset() {
-        let part = Balance { taken: 3, refused: 1, ..Balance::new(Offset(12)) };
+        let last = Some(Mark { offset: Offset(14), appended_at: 9_000 });
+        let part = Balance { taken: 3, refused: 1, last, ..Balance::new(Offset(12)) };
         let sum = Balance { repeated: 2, out: 5, ..Balance::new(Offset(7)) }.plus(&part);
-        assert_eq!(sum, Balance { since: Offset(7), taken: 3, refused: 1, repeated: 2, out: 5 });
-        assert_eq!(sum.to_metadata().unwrap(), r#"{"since":7,"taken":3,"refused":1,"repeated":2,"out":5}"#);
+        assert_eq!(sum, Balance { since: Offset(7), taken: 3, refused: 1, repeated: 2, out: 5, last });
+        let written = sum.to_metadata().unwrap();
+        assert_eq!(written, r#"{"since":7,"taken":3,"refused":1,"repeated":2,"out":5,"last":[14,9000]}"#);
+        assert_eq!(sum.plus(&Balance::new(Offset(15))).last, last, "a part without records");
         assert_eq!(Balance::from_metadata(&sum.to_metadata().unwrap()), Some(sum));
     }
 

@@ -3,12 +3,12 @@
 use std::collections::HashSet;
 use std::marker::PhantomData;
 
-use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, Headers as _, OwnedMessage};
+use rdkafka::{Message as _, Timestamp};
 use serde::Deserialize;
 
 use crate::refused::{self, Reject};
-use crate::{Balance, Error, Offset, Part, Partition, Result};
+use crate::{Balance, Error, Mark, Offset, Part, Partition, Result};
 
 /// The records of one partition, and those among them that are refused.
 pub struct Batch<'poll> {
@@ -119,7 +119,8 @@ impl<'poll> Batch<'poll> {
         let count = |records: usize| u64::try_from(records).unwrap_or(u64::MAX);
         let refused = self.rejects.iter().map(|reject| reject.index).collect::<HashSet<_>>().len();
         let (taken, refused, repeated) = (count(self.messages.len()), count(refused), self.repeated);
-        let balance = Balance { taken, refused, repeated, ..Balance::new(self.from) };
+        let last = self.messages.last().and_then(Message::mark);
+        let balance = Balance { taken, refused, repeated, last, ..Balance::new(self.from) };
         Part { partition: self.partition, from: self.from, next: self.next, output, balance }
     }
 
@@ -226,6 +227,14 @@ impl Message<'_> {
 
     pub fn timestamp(&self) -> i64 {
         either!(self, message => message.timestamp()).to_millis().unwrap_or_default()
+    }
+
+    /// Only a broker's own timestamps rise with the offsets.
+    fn mark(&self) -> Option<Mark> {
+        match either!(self, message => message.timestamp()) {
+            Timestamp::LogAppendTime(appended_at) => Some(Mark { offset: self.offset(), appended_at }),
+            _ => None,
+        }
     }
 
     pub fn headers(&self) -> Vec<(String, Option<Vec<u8>>)> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::{Offset, Partition, Standing};
+use crate::{Offset, Partition};
 
 /// Why a partition cannot go on by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub struct Halt {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HaltCode {
-    /// The log ends before the stored position.
+    /// The log ends before the stored position, or holds records before it that are younger than what was read.
     TopicRecreated,
     /// The log begins behind the stored position: retention was faster.
     OffsetOutOfRange,
@@ -82,29 +82,6 @@ impl Halts {
     }
 }
 
-impl Standing {
-    /// A position outside the log is never mended silently.
-    pub(crate) fn check(&self, position: Offset) -> Result<(), Halt> {
-        let Self { partition, first, end, .. } = self;
-        let halt = |code, found: String| Halt {
-            partition: partition.clone(),
-            code,
-            reason: format!("{found}; see `attributary positions`"),
-            position,
-        };
-        if position > *end {
-            let found = format!("it ends at {end}, but {position} is the next to read");
-            return Err(halt(HaltCode::TopicRecreated, found));
-        }
-        if position < *first {
-            let gap = first.0 - position.0;
-            let found = format!("it begins at {first}, but {position} is the next to read: {gap} offsets are gone");
-            return Err(halt(HaltCode::OffsetOutOfRange, found));
-        }
-        Ok(())
-    }
-}
-
 impl HaltCode {
     pub(crate) const ALL: [Self; 3] = [Self::TopicRecreated, Self::OffsetOutOfRange, Self::WrongType];
 
@@ -126,23 +103,6 @@ impl fmt::Display for Halt {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn only_a_position_within_the_log_goes_on() {
-        let partition = Partition::new("installs", 3);
-        let standing =
-            Standing { partition, committed: None, metadata: String::new(), first: Offset(10), end: Offset(20) };
-        for position in [10, 15, 20] {
-            assert_eq!(standing.check(Offset(position)), Ok(()));
-        }
-        let words = |position| standing.check(Offset(position)).unwrap_err().to_string();
-        assert!(
-            words(21).starts_with("installs/3 stands still: topic_recreated: it ends at 20, but 21"),
-            "{}",
-            words(21)
-        );
-        assert!(words(4).contains("offset_out_of_range") && words(4).contains("6 offsets are gone"), "{}", words(4));
-    }
 
     #[test]
     fn a_halted_partition_is_asked_again_later() {

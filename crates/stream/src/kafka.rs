@@ -86,7 +86,7 @@ impl Kafka {
             ("auto.offset.reset", "error"),
             ("isolation.level", "read_committed"),
             ("session.timeout.ms", "6000"),
-            ("heartbeat.interval.ms", "2000"),
+            ("heartbeat.interval.ms", "500"),
             ("max.poll.interval.ms", "300000"),
             ("partition.assignment.strategy", "range"),
             // The default of a second leaves a fast consumer idle once its queue is full.

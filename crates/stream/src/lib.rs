@@ -30,6 +30,7 @@ mod balance;
 mod halt;
 mod position;
 mod rebalance;
+mod recognise;
 mod refused;
 mod stable;
 
@@ -44,6 +45,7 @@ pub mod admin;
 mod healable;
 mod memory;
 pub mod tail;
+mod wait;
 mod watermarks;
 
 mod error;
@@ -69,7 +71,7 @@ pub use halt::{Halt, HaltCode};
 pub use kafka::{BatchLimits, Kafka};
 pub use memory::MemoryBroker;
 pub use outgoing::Outgoing;
-pub use position::{Offset, Owner, Part, Partition, Standing, Work};
+pub use position::{Bookmark, Mark, Offset, Owner, Part, Partition, Standing, Work};
 pub use producer::Producer;
 pub use publisher::Publisher;
 pub use redrive::{redrive, redrive_topic};

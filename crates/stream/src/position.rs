@@ -19,6 +19,24 @@ pub struct Partition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize, Serialize)]
 pub struct Offset(pub i64);
 
+/// A record by which a log is recognised: in one that was made anew, what stands at or before this offset was appended later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(from = "(Offset, i64)", into = "(Offset, i64)")]
+pub struct Mark {
+    pub offset: Offset,
+    /// By the broker's clock, in milliseconds.
+    pub appended_at: i64,
+}
+
+/// Where a sink stands in a partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bookmark {
+    /// The next record to read.
+    pub position: Offset,
+    /// The last record before it, where the sink knows it.
+    pub last: Option<Mark>,
+}
+
 /// What Kafka knows of a partition when a sink is asked where to resume.
 #[derive(Clone, Debug)]
 pub struct Standing {
@@ -53,6 +71,25 @@ pub struct Work<'a, O> {
 /// The consumer's membership, taken when its partitions were assigned; it fences a transaction of an earlier owner.
 #[derive(Default)]
 pub struct Owner(pub(crate) Option<ConsumerGroupMetadata>);
+
+impl From<(Offset, i64)> for Mark {
+    fn from((offset, appended_at): (Offset, i64)) -> Self {
+        Self { offset, appended_at }
+    }
+}
+
+impl From<Mark> for (Offset, i64) {
+    fn from(Mark { offset, appended_at }: Mark) -> Self {
+        (offset, appended_at)
+    }
+}
+
+/// For sinks that know no more than their position.
+impl From<Offset> for Bookmark {
+    fn from(position: Offset) -> Self {
+        Self { position, last: None }
+    }
+}
 
 impl Partition {
     pub fn new(topic: &str, id: i32) -> Self {

@@ -14,7 +14,7 @@ use rdkafka::{Offset as KafkaOffset, client::ClientContext};
 use tracing::debug;
 
 use crate::kafka::Quiet;
-use crate::{Balance, Error, Kafka, Offset, Outgoing, Part, Partition, Result, Sink, Standing, Work};
+use crate::{Balance, Bookmark, Error, Kafka, Offset, Outgoing, Part, Partition, Result, Sink, Standing, Work};
 
 /// Publishes each work in one transaction: a `read_committed` reader sees it once, whole, or not at all. The balance of
 /// each partition travels beside its committed offset, so that it moves with it.
@@ -29,7 +29,8 @@ pub struct Publisher {
     balances: BTreeMap<Partition, Balance>,
 }
 
-const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(10);
+/// What a killed replica leaves open is in everybody's way for so long, and until the brokers look for it.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 impl Publisher {
@@ -40,7 +41,9 @@ impl Publisher {
         };
         let mut config = kafka.producer(name)?;
         config.set("transactional.id", format!("{name}.{instance}"));
-        config.set("transaction.timeout.ms", TRANSACTION_TIMEOUT.as_millis().to_string());
+        for key in ["transaction.timeout.ms", "message.timeout.ms"] {
+            config.set(key, TRANSACTION_TIMEOUT.as_millis().to_string());
+        }
         let mut group = kafka.consumer(name)?;
         group.set("group.id", kafka.group_of(name));
         let outputs = outputs.iter().map(|&topic| topic.to_owned()).collect();
@@ -110,16 +113,15 @@ impl Sink for Publisher {
         Ok(())
     }
 
-    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
+    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Bookmark>> {
         let positions: Result<Vec<Offset>> =
             standings.iter().map(|standing| standing.committed.map_or_else(|| self.start_anew(standing), Ok)).collect();
-        let positions = positions?;
-        let balance = |(standing, &position): (&Standing, &Offset)| {
+        let resume = |(standing, position): (&Standing, Offset)| {
             let balance = Balance::from_metadata(&standing.metadata).unwrap_or_else(|| Balance::new(position));
-            (standing.partition.clone(), balance)
+            self.balances.insert(standing.partition.clone(), balance);
+            Bookmark { position, last: balance.last }
         };
-        self.balances.extend(standings.iter().zip(&positions).map(balance));
-        Ok(positions)
+        Ok(standings.iter().zip(positions?).map(resume).collect())
     }
 
     fn commit(&mut self, work: Work<'_, Vec<Outgoing>>) -> Result<()> {

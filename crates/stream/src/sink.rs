@@ -1,6 +1,6 @@
 //! The place where outputs land.
 
-use crate::{Offset, Partition, Result, Standing, Work};
+use crate::{Bookmark, Offset, Partition, Result, Standing, Work};
 
 /// Stores outputs together with the position they came from: both, or neither.
 pub trait Sink: Send + 'static {
@@ -15,7 +15,7 @@ pub trait Sink: Send + 'static {
     }
 
     /// Where each partition starts. Asked after every assignment and every failure, never inside a callback.
-    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>>;
+    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Bookmark>>;
 
     /// Says `Fenced` where a position is not the stored one any more. Asked once a second, so that a store that lost its
     /// newest writes is noticed on an idle partition too. Answers what keeps the outputs from being whole, if anything,

@@ -15,8 +15,9 @@ use crate::gather::gather;
 use crate::halt::{Halt, Halts};
 use crate::reach::{require_leader, require_topic};
 use crate::rebalance::{Change, Rebalance};
+use crate::recognise::{recognise, standings};
 use crate::stable::Hanging;
-use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, Sink, Standing, watermarks};
+use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, Sink, Standing};
 
 /// How long Kafka may take to answer a question about offsets.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -193,12 +194,12 @@ impl Source {
         if due.is_empty() {
             return Ok(());
         }
-        let mut standings = self.standings(&due)?;
-        let positions = sink.resume(&standings)?;
-        watermarks::raise_ends(&self.consumer, &mut standings, &positions)?;
-        for (standing, position) in standings.iter().zip(positions) {
+        let mut standings = standings(&self.consumer, &self.topic, &due)?;
+        let bookmarks = sink.resume(&standings)?;
+        let known = recognise(&self.consumer, &self.topic, &mut standings, &bookmarks)?;
+        for (standing, known) in standings.iter().zip(known) {
             let id = standing.partition.id;
-            if standing.check(position).is_ok() && self.halts.lets_go(id, position) {
+            if known.is_ok_and(|position| self.halts.lets_go(id, position)) {
                 self.halts.forget(id);
                 self.resume_at = Some(Instant::now());
             } else {
@@ -217,16 +218,16 @@ impl Source {
         // Taken now and not at commit time: a background rejoin resets it, and a broker accepts the empty one unchecked.
         self.owner = Owner(self.consumer.group_metadata());
         sink.settle()?;
-        let mut standings = self.standings(&partitions)?;
+        let mut standings = standings(&self.consumer, &self.topic, &partitions)?;
         let committed = standings.iter().filter_map(|standing| Some((standing.partition.id, standing.committed?)));
         self.witnessed = committed.collect();
-        let resumed = sink.resume(&standings)?;
-        watermarks::raise_ends(&self.consumer, &mut standings, &resumed)?;
+        let bookmarks = sink.resume(&standings)?;
+        let known = recognise(&self.consumer, &self.topic, &mut standings, &bookmarks)?;
         let mut positions = BTreeMap::new();
-        for (standing, position) in standings.iter().zip(resumed) {
-            match standing.check(position) {
+        for (standing, known) in standings.iter().zip(known) {
+            match known {
                 _ if self.halts.holds(standing.partition.id) => {}
-                Ok(()) => drop(positions.insert(standing.partition.id, position)),
+                Ok(position) => drop(positions.insert(standing.partition.id, position)),
                 Err(halt) => {
                     error!(partition = %halt.partition, code = halt.code.as_str(), reason = halt.reason, "halted");
                     self.halts.add(halt);
@@ -257,26 +258,6 @@ impl Source {
         }
         let starts = starts.into_iter().map(|(&id, position)| (id, KafkaOffset::Offset(position.0)));
         Ok(self.consumer.commit(&self.list(starts)?, CommitMode::Sync)?)
-    }
-
-    fn standings(&self, partitions: &[i32]) -> Result<Vec<Standing>> {
-        let asked = self.list(partitions.iter().map(|&id| (id, KafkaOffset::Invalid)))?;
-        let committed = self.consumer.committed_offsets(asked, ANSWER_WITHIN)?;
-        let first = watermarks::offsets(&self.consumer, &self.topic, partitions, KafkaOffset::Beginning)?;
-        let end = watermarks::offsets(&self.consumer, &self.topic, partitions, KafkaOffset::End)?;
-        let standing = |((id, first), (_, end)): ((i32, i64), (i32, i64))| {
-            let (committed, metadata) = match committed.find_partition(&self.topic, id) {
-                Some(element) => {
-                    element.error()?;
-                    let committed = element.offset().to_raw().filter(|&offset| offset >= 0).map(Offset);
-                    (committed, element.metadata().to_owned())
-                }
-                None => (None, String::new()),
-            };
-            let partition = Partition { topic: self.topic.clone(), id };
-            Ok(Standing { partition, committed, metadata, first: Offset(first), end: Offset(end) })
-        };
-        first.into_iter().zip(end).map(standing).collect()
     }
 
     fn list(&self, offsets: impl Iterator<Item = (i32, KafkaOffset)>) -> Result<TopicPartitionList> {

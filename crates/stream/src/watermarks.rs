@@ -8,7 +8,7 @@ use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::kafka::Quiet;
-use crate::{Error, Kafka, Offset, Result, Standing};
+use crate::{Error, Kafka, Result};
 
 /// Asks the brokers for partitions and their offsets. The ends are those of the log itself, as a `read_uncommitted`
 /// client sees them: records of open transactions count. Calls block for at most ten seconds.
@@ -94,51 +94,43 @@ pub(crate) fn offsets<C: ConsumerContext>(
     partitions: &[i32],
     place: Place,
 ) -> Result<Vec<(i32, i64)>> {
-    if partitions.is_empty() {
+    let asked: Vec<(i32, Place)> = partitions.iter().map(|&partition| (partition, place)).collect();
+    each_offset(consumer, topic, &asked)
+}
+
+/// The same where each partition has a place of its own.
+pub(crate) fn each_offset<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    topic: &str,
+    asked: &[(i32, Place)],
+) -> Result<Vec<(i32, i64)>> {
+    if asked.is_empty() {
         return Ok(Vec::new());
     }
-    let mut asked = TopicPartitionList::with_capacity(partitions.len());
-    for &partition in partitions {
-        asked.add_partition_offset(topic, partition, place)?;
+    let mut list = TopicPartitionList::with_capacity(asked.len());
+    for &(partition, place) in asked {
+        list.add_partition_offset(topic, partition, place)?;
     }
-    let answered = consumer.offsets_for_times(asked, PATIENCE)?;
-    let mut found = Vec::with_capacity(partitions.len());
+    let answered = consumer.offsets_for_times(list, PATIENCE)?;
+    let mut found = Vec::with_capacity(asked.len());
     let mut after_the_last = Vec::new();
     for element in answered.elements() {
         element.error()?;
         match element.offset() {
             Place::Offset(offset) => found.push((element.partition(), offset)),
-            Place::End if place != Place::End => after_the_last.push(element.partition()),
+            Place::End if !asked.contains(&(element.partition(), Place::End)) => {
+                after_the_last.push(element.partition());
+            }
             other => {
-                return Err(Error::transient(format!(
-                    "{topic}/{}: no answer for {place:?}: {other:?}",
-                    element.partition()
-                )));
+                return Err(Error::transient(format!("{topic}/{}: no offset but {other:?}", element.partition())));
             }
         }
     }
     if !after_the_last.is_empty() {
         found.extend(offsets(consumer, topic, &after_the_last, Place::End)?);
     }
-    found.sort_unstable_by_key(|(partition, _)| partitions.iter().position(|asked| asked == partition));
+    found.sort_unstable_by_key(|(partition, _)| asked.iter().position(|(id, _)| id == partition));
     Ok(found)
-}
-
-/// Asks again where a sink stands beyond the end: somebody else may have stored more since the end was asked for.
-pub(crate) fn raise_ends<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
-    standings: &mut [Standing],
-    positions: &[Offset],
-) -> Result<()> {
-    for (standing, position) in standings.iter_mut().zip(positions) {
-        if *position > standing.end {
-            let Standing { partition, end, .. } = standing;
-            for (_, offset) in offsets(consumer, &partition.topic, &[partition.id], Place::End)? {
-                *end = Offset(offset);
-            }
-        }
-    }
-    Ok(())
 }
 
 fn missing(topic: &str) -> Error {

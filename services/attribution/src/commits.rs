@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use stream::{Offset, Partition, Sink, Standing, Work};
+use stream::{Bookmark, Offset, Partition, Sink, Standing, Work};
 
 /// A sink that counts its commits: the publisher, or that of the model.
 pub(crate) struct Counted<S> {
@@ -40,7 +40,7 @@ impl<S: Sink> Sink for Counted<S> {
         self.sink.settle()
     }
 
-    fn resume(&mut self, standings: &[Standing]) -> stream::Result<Vec<Offset>> {
+    fn resume(&mut self, standings: &[Standing]) -> stream::Result<Vec<Bookmark>> {
         self.sink.resume(standings)
     }
 

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use anyhow::Context as _;
+use ledger::require_unchanged;
 use stream::Offset;
-
-use crate::partitions::require_unchanged;
 
 /// Each partition of a topic with its first offset and its end; tests pass their own.
 type AskEnds = Box<dyn Fn(&str) -> stream::Result<Vec<(i32, i64, i64)>> + Send>;

@@ -49,7 +49,6 @@ mod known;
 
 mod apps;
 mod config;
-mod partitions;
 mod stages;
 
 #[cfg(test)]

@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use event::topic;
-use ledger::{Index, Ledger, Redis, Registry};
+use ledger::{Index, Ledger, Partitions, Redis, Registry};
 use service::{Running, Service};
 use stream::{BatchLimits, Kafka, Publisher, Stage, Watermarks};
 
@@ -15,7 +14,6 @@ use crate::decider::Decider;
 use crate::ends::Log;
 use crate::hold::{Clock, Hold};
 use crate::lookups::{Fetch, Lookups};
-use crate::partitions::{require_equal, require_unchanged};
 use crate::recent::Recent;
 use crate::record::record;
 use crate::remember::remember;
@@ -39,34 +37,21 @@ pub fn start(service: &mut Service, mut config: Config) -> anyhow::Result<()> {
     config.kafka.instance.get_or_insert_with(|| service.instance());
     let apps = Apps::open(&config.apps.file).map_err(|error| service::bad_configuration(format!("{error:#}")))?;
     let Config { kafka, redis, batch: limits, dedupe, hold, .. } = config;
-    let partitions = agreed_partitions(service, &kafka, &redis)?;
+    let partitions = service.handle().block_on(async {
+        let registry = Registry::open(&redis, "attribution").await?;
+        Partitions::open(&kafka, (&registry, redis.generation), &topic::ALIGNED).await
+    })?;
+    let count = partitions.count();
 
     let watched = apps.clone();
     service.task("apps", |shutdown| watched.watch(shutdown));
+    service.task("partitions", |shutdown| async { Ok(partitions.watch(shutdown.cancelled_owned()).await?) });
     let backbone = Backbone { kafka, redis, limits, apps };
     let (to_remember, to_record) = (backbone.clone(), backbone.clone());
     service.stage("remember", move |name, running| run_remember(name, &running, to_remember, dedupe.keep));
-    service.stage("decide", move |name, running| run_decide(name, running, backbone, (hold, partitions)));
+    service.stage("decide", move |name, running| run_decide(name, running, backbone, (hold, count)));
     service.stage("record", move |name, running| run_record(name, &running, &to_record));
     Ok(())
-}
-
-/// How many partitions the topics have: all the same, and as many as when this service first ran.
-fn agreed_partitions(service: &Service, kafka: &Kafka, redis: &Redis) -> anyhow::Result<usize> {
-    let log = Watermarks::open(kafka)?;
-    let mut counts = Vec::new();
-    for topic in topic::ALIGNED {
-        counts.push((topic, log.partitions(topic)?.len()));
-    }
-    let now = require_equal(&counts)?;
-    let first = service.handle().block_on(async {
-        let registry = Registry::open(redis, "attribution").await?;
-        registry.first("partitions", &redis.generation.to_string(), &now.to_string()).await
-    })?;
-    let first =
-        first.parse().with_context(|| format!("reading the number of partitions from the registry: {first}"))?;
-    require_unchanged(topic::ACTIVITY, first, now)?;
-    Ok(first)
 }
 
 fn run_remember(name: &str, running: &Running, backbone: Backbone, keep: Duration) -> anyhow::Result<()> {

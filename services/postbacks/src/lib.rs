@@ -50,7 +50,6 @@ mod courier;
 mod clock;
 mod config;
 mod live;
-mod partitions;
 
 mod preview;
 

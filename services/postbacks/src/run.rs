@@ -1,14 +1,14 @@
 //! The service put together: rules that reload, two stages that schedule, one courier that delivers.
 
 use anyhow::Result;
-use ledger::{Queue, Registry};
+use event::topic::{EVENTS, INSTALLS, POSTBACKS};
+use ledger::{Partitions, Queue, Registry};
 use service::Service;
 use stream::Stage;
 
 use crate::config::Config;
 use crate::courier::{Courier, Depot};
 use crate::live::Watcher;
-use crate::partitions::Partitions;
 use crate::rules::Topic;
 use crate::scheduling::{Place, TOLD_AGAIN};
 
@@ -16,7 +16,9 @@ use crate::scheduling::{Place, TOLD_AGAIN};
 pub fn start(service: &mut Service, config: Config) -> Result<()> {
     let runtime = service.handle();
     let registry = runtime.block_on(Registry::open(&config.redis, "postbacks"))?;
-    let partitions = runtime.block_on(Partitions::open(&config.kafka, &registry, config.redis.generation))?;
+    let partitions =
+        Partitions::open(&config.kafka, (&registry, config.redis.generation), &[INSTALLS, EVENTS, POSTBACKS]);
+    let partitions = runtime.block_on(partitions)?;
     let guard = config.postbacks.guard();
     let watcher = runtime.block_on(Watcher::open(config.postbacks.rules.clone(), guard.clone(), registry))?;
     let mut depots = Vec::new();
@@ -34,6 +36,6 @@ pub fn start(service: &mut Service, config: Config) -> Result<()> {
     let courier = Courier::open(&config.kafka, depots, guard, watcher.subscribe())?;
     service.task("courier", |shutdown| courier.run(shutdown));
     service.task("rules", |shutdown| watcher.run(shutdown));
-    service.task("partitions", |shutdown| partitions.run(shutdown));
+    service.task("partitions", |shutdown| async { Ok(partitions.watch(shutdown.cancelled_owned()).await?) });
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ledger::{Effects, Index, Ledger, Scheduled};
-use stream::{Batch, Offset, Partition, Record, Result, Sink, Standing, Work};
+use stream::{Batch, Bookmark, Offset, Partition, Record, Result, Sink, Standing, Work};
 use tokio::sync::watch;
 
 use crate::clock::now_ms;
@@ -54,13 +54,13 @@ impl Place {
 impl Sink for Place {
     type Output = Effects;
 
-    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
-        let positions = self.ledger.resume(standings)?;
+    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Bookmark>> {
+        let bookmarks = self.ledger.resume(standings)?;
         let partitions: Vec<i32> = standings.iter().map(|standing| standing.partition.id).collect();
         let horizon = now_ms() - i64::try_from(TOLD_AGAIN.as_millis()).unwrap_or(i64::MAX);
         let rebuilding = self.index.fetch(&partitions, &[])?.into_iter().filter(|seen| seen.rebuilding_until.is_some());
         self.horizons.set(rebuilding.map(|seen| (seen.partition, horizon)).collect());
-        Ok(positions)
+        Ok(bookmarks)
     }
 
     fn check(&mut self, positions: &[(Partition, Offset)]) -> Result<Option<String>> {

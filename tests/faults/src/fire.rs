@@ -28,6 +28,8 @@ pub(crate) struct Fire {
     judges_deliveries: bool,
 }
 
+/// What one process may have in flight to the networks: three endpoints, each with a concurrency of 8.
+pub(crate) const IN_FLIGHT: usize = 3 * 8;
 const SERVICES: [&str; 4] = ["ingest", "attribution", "reports", "postbacks"];
 const STEP: Duration = Duration::from_millis(50);
 /// How long the suite may take to bring everything to its end after the load has stopped.

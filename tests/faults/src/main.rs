@@ -48,6 +48,9 @@ struct Args {
     /// Where the table goes; none is written without it.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// Goes on with the table that is there: only what it lacks is run.
+    #[arg(long, env = "RESUME")]
+    resume: bool,
     /// Lists the rows.
     #[arg(long)]
     list: bool,

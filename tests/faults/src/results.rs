@@ -1,23 +1,31 @@
-//! The table: a row for each fault, written anew after each run, so that an interruption keeps what there is.
+//! The table: a row for each fault. It and what it is made of are written anew after each run, so that an interruption keeps
+//! what there is.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::Path;
-use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::row::{Inject, Row};
 use crate::verdict::Verdict;
 
 /// What came of one seed.
+#[derive(Deserialize, Serialize)]
 pub(crate) struct Outcome {
+    pub(crate) row: String,
     pub(crate) seed: u64,
+    /// Of the code that was run; a `+` for changes that are not committed.
+    pub(crate) commit: String,
     /// What the row found, or why it failed before the verdict.
     pub(crate) verdict: Result<Verdict, String>,
-    pub(crate) recoveries: Vec<Duration>,
-    pub(crate) p99: Duration,
+    pub(crate) recoveries_ms: Vec<u64>,
+    pub(crate) p99_ms: u64,
     /// MiB, and whose.
     pub(crate) peak: (u64, String),
     pub(crate) notes: Vec<String>,
     pub(crate) events: u64,
+    pub(crate) took_s: u64,
 }
 
 /// The outcomes of one row.
@@ -72,14 +80,14 @@ impl Line {
         let sum = |of: fn(&Verdict) -> usize| -> usize {
             self.outcomes.iter().filter_map(|outcome| outcome.verdict.as_ref().ok()).map(of).sum()
         };
-        let mut recoveries: Vec<Duration> =
-            self.outcomes.iter().flat_map(|outcome| outcome.recoveries.iter().copied()).collect();
+        let mut recoveries: Vec<u64> =
+            self.outcomes.iter().flat_map(|outcome| outcome.recoveries_ms.iter().copied()).collect();
         recoveries.sort_unstable();
         let recovery = match (recoveries.get(recoveries.len() / 2), recoveries.last()) {
-            (Some(median), Some(most)) => format!("{:.1}, {:.1}", median.as_secs_f64(), most.as_secs_f64()),
+            (Some(&median), Some(&most)) => format!("{:.1}, {:.1}", median as f64 / 1e3, most as f64 / 1e3),
             _ => "-".to_owned(),
         };
-        let p99 = self.outcomes.iter().map(|outcome| outcome.p99.as_millis()).max().unwrap_or_default();
+        let p99 = self.outcomes.iter().map(|outcome| outcome.p99_ms).max().unwrap_or_default();
         let (memory, whose) = self.outcomes.iter().map(|outcome| outcome.peak.clone()).max().unwrap_or_default();
         let events: u64 = self.outcomes.iter().map(|outcome| outcome.events).sum();
         let (lost, double) = (sum(|verdict| verdict.lost.len()), sum(|verdict| verdict.double.len()));
@@ -103,14 +111,28 @@ impl Line {
     }
 }
 
-/// Writes the whole table.
-pub(crate) fn write(out: &Path, lines: &[Line], took: Duration) {
+/// Writes the whole table, and beside it what each run found, a line of JSON each.
+pub(crate) fn write(out: &Path, lines: &[Line]) {
     let mut text = HEADER.to_owned();
+    let (mut found, mut commits, mut failed) = (String::new(), BTreeMap::<&str, usize>::new(), 0);
     for line in lines {
         writeln!(text, "{}", line.text()).unwrap();
+        failed += line.failed().count();
+        for outcome in &line.outcomes {
+            writeln!(found, "{}", serde_json::to_string(outcome).unwrap()).unwrap();
+            *commits.entry(&outcome.commit).or_default() += 1;
+        }
     }
-    let (runs, failed): (usize, usize) =
-        (lines.iter().map(|line| line.outcomes.len()).sum(), lines.iter().map(|line| line.failed().count()).sum());
-    writeln!(text, "\n{runs} runs in {} minutes; {failed} failed.", took.as_secs() / 60).unwrap();
+    let runs: usize = commits.values().sum();
+    let minutes = lines.iter().flat_map(|line| &line.outcomes).map(|outcome| outcome.took_s).sum::<u64>() / 60;
+    let commits: Vec<String> = commits.iter().map(|(commit, runs)| format!("{commit} ({runs})")).collect();
+    writeln!(text, "\n{runs} runs of {minutes} minutes together, at {}; {failed} failed.", commits.join(", ")).unwrap();
     std::fs::write(out, text).unwrap();
+    std::fs::write(out.with_extension("jsonl"), found).unwrap();
+}
+
+/// What an earlier, interrupted run found.
+pub(crate) fn read(out: &Path) -> Vec<Outcome> {
+    let text = std::fs::read_to_string(out.with_extension("jsonl")).unwrap_or_default();
+    text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }

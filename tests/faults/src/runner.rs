@@ -2,9 +2,9 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::Args;
 use crate::fire::Fire;
@@ -17,6 +17,7 @@ struct Score<'a> {
     args: &'a Args,
     lines: Mutex<Vec<Line>>,
     started: Instant,
+    commit: String,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
@@ -29,10 +30,21 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         eprintln!("no such row: {:?}; `--list` shows them", args.row);
         return ExitCode::from(2);
     }
-    let lines = rows.iter().map(|&row| Line { row, outcomes: Vec::new() }).collect();
-    let score = Score { args, lines: Mutex::new(lines), started: Instant::now() };
+    let mut lines: Vec<Line> = rows.iter().map(|&row| Line { row, outcomes: Vec::new() }).collect();
+    if let Some(out) = args.out.as_ref().filter(|_| args.resume) {
+        for outcome in results::read(out) {
+            let line = lines.iter_mut().find(|line| line.row.number == outcome.row);
+            line.unwrap_or_else(|| panic!("{} holds row {}", out.display(), outcome.row)).outcomes.push(outcome);
+        }
+    }
+    let is_done = |row: &Row, seed| {
+        let line = lines.iter().find(|line| line.row.number == row.number);
+        line.is_some_and(|line| line.outcomes.iter().any(|outcome| outcome.seed == seed))
+    };
     let mut runs: Vec<(Row, u64)> =
         rows.iter().flat_map(|&row| seeds(args, &row).into_iter().map(move |seed| (row, seed))).collect();
+    runs.retain(|(row, seed)| !is_done(row, *seed));
+    let score = Score { args, lines: Mutex::new(lines), started: Instant::now(), commit: commit() };
     // An interrupted run has the rows that matter most.
     runs.sort_by_key(|(row, _)| row.rank == Rank::Plain);
     let runs = VecDeque::from(runs);
@@ -45,7 +57,10 @@ pub(crate) fn run(args: &Args) -> ExitCode {
                     let Some((row, seed)) = queue.lock().unwrap().pop_front() else { return };
                     let left = queue.lock().unwrap().len();
                     eprintln!("[{}/{total}] row {} seed {seed}: {}", total - left, row.number, row.name);
-                    score.note(&row, one(&row, seed));
+                    let started = Instant::now();
+                    let outcome = one(&row, seed);
+                    let took_s = started.elapsed().as_secs();
+                    score.note(&row, Outcome { commit: score.commit.clone(), took_s, ..outcome });
                 }
             });
         }
@@ -56,13 +71,16 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 /// One seed of one row, from the first server to the verdict.
 fn one(row: &Row, seed: u64) -> Outcome {
     let mut outcome = Outcome {
+        row: row.number.to_owned(),
         seed,
+        commit: String::new(),
         verdict: Err("it did not begin".into()),
-        recoveries: Vec::new(),
-        p99: std::time::Duration::ZERO,
+        recoveries_ms: Vec::new(),
+        p99_ms: 0,
         peak: (0, String::new()),
         notes: Vec::new(),
         events: 0,
+        took_s: 0,
     };
     let burnt = catch_unwind(AssertUnwindSafe(|| {
         let inject = match row.inject {
@@ -77,9 +95,9 @@ fn one(row: &Row, seed: u64) -> Outcome {
         inject(&mut fire);
         outcome.peak = fire.peak();
         let verdict = fire.verdict();
-        outcome.recoveries = std::mem::take(&mut fire.recoveries);
+        outcome.recoveries_ms = std::mem::take(&mut fire.recoveries).into_iter().map(millis).collect();
         outcome.notes = std::mem::take(&mut fire.notes);
-        (outcome.p99, outcome.events) = fire.load.truth(|truth| (truth.p99(), truth.stored()));
+        (outcome.p99_ms, outcome.events) = fire.load.truth(|truth| (millis(truth.p99()), truth.stored()));
         if verdict.is_clean() { verdict } else { fire.give_up(&verdict) }
     }));
     outcome.verdict = burnt.map_err(|panic| {
@@ -87,6 +105,21 @@ fn one(row: &Row, seed: u64) -> Outcome {
         text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
     });
     outcome
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Of the code under test, as it is now.
+fn commit() -> String {
+    let git = |args: &[&str]| {
+        let answer = Command::new("git").args(args).current_dir(testkit::repository()).output().ok()?;
+        answer.status.success().then(|| String::from_utf8_lossy(&answer.stdout).trim().to_owned())
+    };
+    let is_changed = git(&["status", "--porcelain", "--untracked-files=no", "--", ":!tests/faults/RESULTS.*"]);
+    let plus = if is_changed.is_some_and(|changes| !changes.is_empty()) { "+" } else { "" };
+    format!("{}{plus}", git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "an unknown commit".into()))
 }
 
 fn chosen(args: &Args) -> Vec<Row> {
@@ -116,14 +149,14 @@ impl Score<'_> {
             None => eprintln!("{}", line.text()),
         }
         if let Some(out) = &self.args.out {
-            results::write(out, &lines, self.started.elapsed());
+            results::write(out, &lines);
         }
     }
 
     fn finish(self) -> ExitCode {
         let lines = self.lines.into_inner().unwrap();
         if let Some(out) = &self.args.out {
-            results::write(out, &lines, self.started.elapsed());
+            results::write(out, &lines);
         }
         let failed: Vec<String> = lines
             .iter()

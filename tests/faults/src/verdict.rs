@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use event::topic;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use testkit::Hit;
 
@@ -10,7 +11,7 @@ use crate::fold::{Counts, Logs, earned, readable, text, unreadable};
 use crate::log::Record;
 use crate::truth::{Fate, ORGANIC, Truth};
 
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Deserialize, Serialize)]
 pub(crate) struct Verdict {
     pub(crate) lost: Vec<String>,
     pub(crate) double: Vec<String>,

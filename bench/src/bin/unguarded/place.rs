@@ -2,7 +2,7 @@
 
 use ledger::{Effects, Redis};
 use redis::{Client, Connection, Pipeline, RedisError, Script};
-use stream::{Error, Offset, Result, Sink, Standing, Work};
+use stream::{Bookmark, Error, Result, Sink, Standing, Work};
 
 /// The script of the ledger as it ships.
 const GUARDED: &str = include_str!("../../../../crates/ledger/src/apply.lua");
@@ -39,13 +39,13 @@ impl Sink for Unguarded {
     type Output = Effects;
 
     /// From where Kafka was told, which is before what was counted.
-    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
+    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Bookmark>> {
         let mut pipeline = redis::pipe();
         for standing in standings {
             pipeline.cmd("SADD").arg(format!("{{{}}}:partitions", self.base)).arg(standing.partition.id).ignore();
         }
         self.query::<()>(&pipeline)?;
-        Ok(standings.iter().map(|standing| standing.committed.unwrap_or(standing.first)).collect())
+        Ok(standings.iter().map(|standing| standing.committed.unwrap_or(standing.first).into()).collect())
     }
 
     fn commit(&mut self, work: Work<'_, Effects>) -> Result<()> {
@@ -59,7 +59,7 @@ impl Sink for Unguarded {
                 command.arg(key);
             }
             command.arg(format!("{tag}balance")).arg(part.from.0).arg(part.next.0);
-            command.arg(part.balance.taken).arg(part.balance.refused).arg(part.balance.repeated);
+            command.arg(part.balance.taken).arg(part.balance.refused).arg(part.balance.repeated).arg("").arg("");
             part.output.arguments(&mut command);
             pipeline.add_command(command);
         }

@@ -15,7 +15,8 @@ pub(crate) fn resume(ledger: &mut Ledger, partitions: &[i32]) -> stream::Result<
         first: Offset(0),
         end: Offset(1_000_000),
     };
-    ledger.resume(&partitions.iter().map(standing).collect::<Vec<_>>())
+    let bookmarks = ledger.resume(&partitions.iter().map(standing).collect::<Vec<_>>())?;
+    Ok(bookmarks.into_iter().map(|bookmark| bookmark.position).collect())
 }
 
 /// One record in each partition: the counter goes up by one, and so does the position. Each offset also leaves a key of its

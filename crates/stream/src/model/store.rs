@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::PARTITIONS;
 use super::schedule::Fault;
-use crate::{Error, Offset, Result, Sink, Standing, Work};
+use crate::{Bookmark, Error, Offset, Result, Sink, Standing, Work};
 
 /// What the store holds of a partition.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -27,11 +27,11 @@ pub(super) struct Store {
 impl Sink for Store {
     type Output = i64;
 
-    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Offset>> {
+    fn resume(&mut self, standings: &[Standing]) -> Result<Vec<Bookmark>> {
         let start = |standing: &Standing| {
             let rebuilding_until = standing.committed.map_or(0, |witness| witness.0);
             let anew = Stored { rebuilding_until, ..Stored::default() };
-            Offset(self.now.entry(standing.partition.id.try_into().unwrap()).or_insert(anew).position)
+            Offset(self.now.entry(standing.partition.id.try_into().unwrap()).or_insert(anew).position).into()
         };
         Ok(standings.iter().map(start).collect())
     }

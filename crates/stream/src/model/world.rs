@@ -135,7 +135,7 @@ impl World {
             Standing { partition, committed, metadata: String::new(), first: Offset(0), end }
         };
         let standings: Vec<Standing> = owned.iter().map(standing).collect();
-        let positions = self.store.resume(&standings).unwrap().into_iter().map(|position| position.0);
+        let positions = self.store.resume(&standings).unwrap().into_iter().map(|bookmark| bookmark.position.0);
         self.workers[worker] = Worker { positions: owned.into_iter().zip(positions).collect(), ..Worker::default() };
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use event::topic;
-use stream::{Batch, Error, Offset, Outgoing, Owner, Part, Partition, Sink, Standing, Work};
+use stream::{Batch, Bookmark, Error, Offset, Outgoing, Owner, Part, Partition, Sink, Standing, Work};
 use testkit::{Appended, batch_from};
 
 use super::backbone::{Shared, recorded, remembered};
@@ -149,10 +149,11 @@ impl Member {
         };
         self.sink.settle().unwrap();
         let Some(standings) = self.standings(&owned) else { return };
-        let positions = self.sink.resume(&standings).unwrap();
+        let bookmarks = self.sink.resume(&standings).unwrap();
         self.session += 1;
         self.generation = generation;
-        self.positions = Some(owned.into_iter().zip(positions.into_iter().map(|position| position.0)).collect());
+        self.positions =
+            Some(owned.into_iter().zip(bookmarks.into_iter().map(|bookmark| bookmark.position.0)).collect());
     }
 
     /// Nothing where a committed offset may still move.
@@ -185,8 +186,8 @@ impl Sink for Transactions {
         Ok(())
     }
 
-    fn resume(&mut self, standings: &[Standing]) -> stream::Result<Vec<Offset>> {
-        Ok(standings.iter().map(|standing| standing.committed.unwrap_or(standing.first)).collect())
+    fn resume(&mut self, standings: &[Standing]) -> stream::Result<Vec<Bookmark>> {
+        Ok(standings.iter().map(|standing| standing.committed.unwrap_or(standing.first).into()).collect())
     }
 
     fn commit(&mut self, work: Work<'_, Vec<Outgoing>>) -> stream::Result<()> {

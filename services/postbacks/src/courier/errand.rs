@@ -36,6 +36,8 @@ pub(super) struct Errand {
     pub(super) lease: Duration,
     /// Which outcomes are known.
     pub(super) known: Known,
+    /// In which it was claimed.
+    pub(super) sessions: Vec<u64>,
 }
 
 /// How an errand ended, as far as its lane must know.
@@ -87,6 +89,7 @@ impl Errand {
             due_ms: self.claimed.due_ms,
             known: self.known,
             since_claim: self.claimed_at.elapsed(),
+            is_session_over: self.desk.sessions() != self.sessions,
         }
     }
 

@@ -184,6 +184,7 @@ impl Lane {
             claimed_at,
             lease: self.lease(),
             known: board.known,
+            sessions: board.sessions.clone(),
         };
         self.errands.spawn(errand.run(permit));
     }

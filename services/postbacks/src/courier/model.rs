@@ -34,7 +34,7 @@ fn every_delivery_is_told_and_told_again_only_where_an_answer_could_be_lost() {
         Ok(())
     });
     reached.require(
-        15,
+        5,
         &[
             "claimed after a crash or a lost answer",
             "claimed by a zombie",

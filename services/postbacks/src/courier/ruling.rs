@@ -32,6 +32,8 @@ pub(super) struct Sight {
     pub(super) due_ms: i64,
     pub(super) known: Known,
     pub(super) since_claim: Duration,
+    /// The partition may be somebody else's since the claim.
+    pub(super) is_session_over: bool,
 }
 
 /// What is to be done with it.
@@ -67,7 +69,7 @@ impl Sight {
         if untold.is_some() || may_be_recorded {
             return Duty::LookBack { since: untold };
         }
-        if self.since_claim >= START_WITHIN {
+        if self.since_claim >= START_WITHIN || self.is_session_over {
             return Duty::GiveBack;
         }
         Duty::Request

@@ -11,7 +11,7 @@ mod wrong;
 
 use std::time::Duration;
 
-use crate::fire::Fire;
+use crate::fire::{Fire, IN_FLIGHT};
 use crate::row::Row;
 
 pub(crate) const ROWS: &[Row] = &[
@@ -42,8 +42,6 @@ pub(crate) const ROWS: &[Row] = &[
 ];
 
 const S: Duration = Duration::from_secs(1);
-/// What one process may have in flight to the networks: three endpoints, each with a concurrency of 8.
-const IN_FLIGHT: usize = 3 * 8;
 
 /// Kills one of the two replicas, waits until work flows again, and brings it back; four times.
 fn killed(fire: &mut Fire, service: &str) {

@@ -25,8 +25,8 @@ impl World {
         }
         let lease_until = self.now + millis(lease(TIMEOUT));
         let Some(claimed) = self.redis.claim(self.now, lease_until) else { return };
-        let (claimed_at, known) = (self.now, process.board.known);
-        process.errands.push(Errand { claimed, claimed_at, known, state: State::Claimed });
+        let (claimed_at, known, session) = (self.now, process.board.known, process.session);
+        process.errands.push(Errand { claimed, claimed_at, known, session, state: State::Claimed });
         if is_possibly_repeated(claimed.attempt, claimed.recorded) {
             self.reached.note("claimed after a crash or a lost answer");
         }
@@ -44,7 +44,7 @@ impl World {
         self.keep_history();
         let process = &mut self.couriers[courier];
         let Some(at) = pick_errand(process, pick, |state| matches!(state, State::Claimed)) else { return };
-        let Errand { claimed, claimed_at, known, .. } = process.errands[at];
+        let Errand { claimed, claimed_at, known, session, .. } = process.errands[at];
         let Claimed { id, attempt, recorded, due, perhaps_told_since } = claimed;
         if !process.memory.take_up(&name(id)) {
             self.reached.note("claimed while under way");
@@ -60,6 +60,7 @@ impl World {
             due_ms: due,
             known,
             since_claim: elapsed(claimed_at, self.now),
+            is_session_over: process.session != session,
         };
         let repeats = self.stories.entry(id).or_default().successes > 0;
         match sight.duty() {
@@ -131,7 +132,7 @@ impl World {
     pub(super) fn record(&mut self, courier: usize, pick: usize, fault: Fault) {
         let process = &mut self.couriers[courier];
         let Some(at) = pick_errand(process, pick, |state| matches!(state, State::Answered { .. })) else { return };
-        let Errand { claimed, claimed_at, known, state } = process.errands.remove(at);
+        let Errand { claimed, claimed_at, known, session, state } = process.errands.remove(at);
         let State::Answered { attempt, tried, repeats } = state else { return };
         let id = claimed.id;
         if !may_record(elapsed(claimed_at, self.now), lease(TIMEOUT)) {
@@ -163,12 +164,14 @@ impl World {
             self.log.push(record);
         }
         if let Some(state) = under_way {
-            process.errands.push(Errand { claimed, claimed_at, known, state });
+            process.errands.push(Errand { claimed, claimed_at, known, session, state });
             return;
         }
         self.reached.note("not acknowledged");
         if tried.verdict == Verdict::Delivered {
             process.unrecorded.insert(id);
+            // Whoever does not own the partition any more is not handed the delivery again, and cannot tell what it knows.
+            self.stories.entry(id).or_default().disturbances += usize::from(courier != self.owner);
         }
         process.memory.keep(&name(id), Unrecorded { attempt, tried });
         process.memory.raise(Doubt { since: None });

@@ -29,6 +29,8 @@ pub(super) struct Errand {
     pub(super) claimed: Claimed,
     pub(super) claimed_at: i64,
     pub(super) known: Known,
+    /// In which it was claimed.
+    pub(super) session: u64,
     pub(super) state: State,
 }
 

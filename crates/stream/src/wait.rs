@@ -1,0 +1,30 @@
+//! Futures where there is no runtime.
+
+use std::future::Future;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+
+use rdkafka::error::KafkaResult;
+
+use crate::Result;
+
+/// The admin client answers from a thread of its own, so its futures need no runtime: whoever waits just parks.
+pub(crate) fn wait<T>(future: impl Future<Output = KafkaResult<T>>) -> Result<T> {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(thread::current())));
+    let mut context = Context::from_waker(&waker);
+    let mut future = pin!(future);
+    loop {
+        match future.as_mut().poll(&mut context) {
+            Poll::Ready(result) => return Ok(result?),
+            Poll::Pending => thread::park(),
+        }
+    }
+}
