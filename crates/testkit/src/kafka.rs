@@ -30,7 +30,9 @@ pub struct Node {
 }
 
 /// The heap of each of several brokers, which share a machine with everything else.
-const SMALL_HEAP: &str = "-Xmx256m -Xms128m";
+const SMALL_HEAP: &str = "-Xmx256m -Xms128m -XX:TieredStopAtLevel=1";
+/// A broker that lives for a minute does not live to see the second compiler's work.
+const HEAP: &str = "-Xmx512m -Xms256m -XX:TieredStopAtLevel=1";
 const START: Duration = Duration::from_secs(120);
 const ANSWER: Duration = Duration::from_secs(5);
 
@@ -159,9 +161,7 @@ impl Node {
         let process = Process::start(name, folder, move || {
             let mut command = Command::new(repository().join("deploy/kafka/kafka.sh"));
             command.arg("serve").arg("--dir").arg(&dir).args(["--port", &port.to_string()]).args(&arguments);
-            if is_one_of_several {
-                command.env("KAFKA_HEAP_OPTS", SMALL_HEAP);
-            }
+            command.env("KAFKA_HEAP_OPTS", if is_one_of_several { SMALL_HEAP } else { HEAP });
             command
         });
         Self { process, port, data }
