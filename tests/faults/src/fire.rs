@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
 use serde_json::Value;
-use testkit::{Kafka, Receiver, Suite};
+use testkit::{Kafka, Receiver, RedisCluster, Suite};
 
 use crate::fold::{Logs, answered};
 use crate::load::Load;
@@ -17,6 +17,8 @@ use crate::verdict::{Outside, Verdict};
 
 /// One run of one row.
 pub(crate) struct Fire {
+    /// Stands in the suite's folder, and must be gone before it.
+    cluster: Option<RedisCluster>,
     pub(crate) suite: Suite,
     pub(crate) receiver: Receiver,
     pub(crate) load: Load,
@@ -41,10 +43,14 @@ impl Fire {
     pub(crate) fn light(servers: Servers, seed: u64) -> Self {
         let receiver = Receiver::start();
         let mut suite = match servers {
-            Servers::Plain => Suite::start(),
+            Servers::Plain | Servers::Cluster => Suite::start(),
             Servers::ThreeBrokers => Suite::on(Kafka::start_three),
             Servers::Proxied => Suite::on(Kafka::start_behind_proxy),
         };
+        let cluster = (servers == Servers::Cluster).then(|| RedisCluster::start(suite.folder().join("cluster")));
+        for (service, cluster) in SERVICES.iter().flat_map(|service| Some((service, cluster.as_ref()?))) {
+            suite.set(service, "redis.url", &cluster.url());
+        }
         suite.rules(&rules(&receiver));
         suite.set("attribution", "hold", "1s");
         let replicas = SERVICES.iter().flat_map(|service| [(*service).to_owned(), format!("{service}-2")]);
@@ -56,6 +62,7 @@ impl Fire {
         let mut fire = Self {
             suite,
             receiver,
+            cluster,
             load,
             random: StdRng::seed_from_u64(seed),
             since: None,
@@ -67,6 +74,11 @@ impl Fire {
         fire.flows(Duration::from_secs(60));
         fire.recoveries.clear();
         fire
+    }
+
+    /// The servers that the services keep their state in, where the row asked for a cluster.
+    pub(crate) fn cluster(&self) -> &RedisCluster {
+        self.cluster.as_ref().unwrap()
     }
 
     /// Lets the load run for a time that the seed picks.

@@ -40,6 +40,8 @@ pub(crate) enum Servers {
     ThreeBrokers,
     /// One broker that the services reach through a proxy.
     Proxied,
+    /// One broker, and a Redis Cluster of three.
+    Cluster,
 }
 
 impl Row {

@@ -1,5 +1,6 @@
 //! Rows of Redis: it dies, forgets, refuses, hangs.
 
+mod cluster;
 mod disk;
 mod emptied;
 mod hang;
@@ -7,7 +8,7 @@ mod loss;
 mod refusal;
 mod state;
 
-use crate::row::Row;
+use crate::row::{Row, Servers};
 
 pub(crate) const ROWS: &[Row] = &[
     Row::new("29", "Redis killed, in a loop", loss::killed).heart(),
@@ -22,11 +23,7 @@ pub(crate) const ROWS: &[Row] = &[
     Row::new("37", "Redis frozen beyond the timeouts", hang::frozen).heart(),
     Row::new("37b", "Redis applies, and its answer is lost or late", hang::answer_lost),
     Row::new("38", "Redis forgets its scripts, and is busy with another", refusal::busy),
-    Row::not_here(
-        "39",
-        "A slot of a Redis Cluster moves",
-        "slots move under writes in crates/ledger/tests/cluster.rs; not yet under the whole suite",
-    ),
+    Row::new("39", "Slots of a Redis Cluster move", cluster::slots_move).on(Servers::Cluster),
     Row::new("40", "Redis has no disk left", disk::full),
     Row::new("41", "A key of another type", refusal::wrong_type),
     Row::new("42", "The user of Redis is switched off", refusal::locked_out),
