@@ -27,6 +27,8 @@ pub(super) enum Fault {
 pub(super) enum Step {
     Schedule,
     Pass(i64),
+    /// Nothing goes wrong for an hour, and what is due is delivered.
+    Quiet,
     Turn(usize),
     Claim(usize),
     /// A claimed delivery is looked at: it is let go, given back, or requested.
@@ -56,6 +58,7 @@ impl fmt::Debug for Step {
         match self {
             Self::Schedule => write!(f, "a delivery is scheduled"),
             Self::Pass(ms) => write!(f, "{ms} ms pass"),
+            Self::Quiet => write!(f, "a quiet hour passes"),
             Self::Turn(courier) => write!(f, "courier {courier} turns"),
             Self::Claim(courier) => write!(f, "courier {courier} claims"),
             Self::Begin(courier, pick) => write!(f, "courier {courier} begins #{pick}"),
@@ -90,6 +93,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => Just(Step::Schedule),
         6 => prop_oneof![3 => 1..3_000_i64, 2 => 3_000..40_000_i64].prop_map(Step::Pass),
+        1 => Just(Step::Quiet),
         12 => who().prop_map(Step::Turn),
         12 => who().prop_map(Step::Claim),
         12 => which().prop_map(|(courier, pick)| Step::Begin(courier, pick)),

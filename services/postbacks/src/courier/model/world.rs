@@ -97,6 +97,18 @@ impl World {
     pub(super) fn settle(&mut self) -> Result<(), String> {
         (0..COURIERS).for_each(|courier| self.wake(courier));
         self.check_position();
+        self.work_off()?;
+        for id in 0..self.scheduled {
+            let is_over = |attempt: &Attempt| attempt.id == id && attempt.outcome != Outcome::Retrying;
+            if !self.log.iter().any(is_over) {
+                return Err(format!("delivery {id} came to nothing"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whatever is in hand or due is brought to its end.
+    fn work_off(&mut self) -> Result<(), String> {
         for _ in 0..200 {
             for courier in 0..COURIERS {
                 for pick in 0..4 {
@@ -113,12 +125,16 @@ impl World {
             self.pass(5_000);
             self.check()?;
         }
-        for id in 0..self.scheduled {
-            let is_over = |attempt: &Attempt| attempt.id == id && attempt.outcome != Outcome::Retrying;
-            if !self.log.iter().any(is_over) {
-                return Err(format!("delivery {id} came to nothing"));
-            }
-        }
+        Ok(())
+    }
+
+    /// Long enough that a look back does not reach behind it.
+    fn quiet(&mut self) -> Result<(), String> {
+        (0..COURIERS).for_each(|courier| self.wake(courier));
+        self.check_position();
+        self.work_off()?;
+        self.reached.note("a quiet hour");
+        self.pass(3_600_000);
         Ok(())
     }
 
@@ -129,6 +145,7 @@ impl World {
                 self.check_position();
             }
             Step::Pass(ms) => self.pass(ms),
+            Step::Quiet => self.quiet()?,
             Step::Turn(courier) => self.turn(courier),
             Step::Claim(courier) => self.claim(courier),
             Step::Begin(courier, pick) => self.begin(courier, pick),
