@@ -12,24 +12,6 @@ use testkit::{Receiver, Suite, eventually_within};
 const SERVICES: [&str; 4] = ["ingest", "attribution", "reports", "postbacks"];
 const PARTITIONS: usize = 4;
 
-fn rules(receiver: &Receiver) -> String {
-    format!(
-        r#"
-[[endpoint]]
-id = "acme"
-url = "http://127.0.0.1:{port}/acme?click={{click_id}}&event={{event_id}}"
-
-[[rule]]
-id = "acme-installs"
-endpoint = "acme"
-topic = "installs"
-from = "2026-01-01T00:00:00Z"
-media_sources = ["acme_ads"]
-"#,
-        port = receiver.port
-    )
-}
-
 /// What the audit says: its exit code, its lines, and its last words.
 fn audit(suite: &Suite, more: &[&str]) -> (Option<i32>, Vec<Value>, String) {
     let reports = suite.url("reports");
@@ -67,7 +49,7 @@ fn produce_broken_records(producer: &Producer) {
 fn balances_equal_the_log_through_kill_9_and_whatever_is_changed_by_hand_is_named() {
     let receiver = Receiver::start();
     let mut suite = Suite::start();
-    let rules = suite.rules(&rules(&receiver));
+    let rules = suite.rules(&receiver.rules(&["acme_ads"]));
     for service in SERVICES {
         suite.run(service);
     }

@@ -243,6 +243,12 @@ fn a_broker_that_gives_an_address_where_it_is_not_is_named_with_what_to_do() {
     let says = ["kafka.invalid:9092", "cannot be reached", "advertised.listeners", "kafka.brokers"];
     let wrong = |service| Start::new(service, (&kafka.brokers(), &redis.url(), folder.path())).ends(UNREACHABLE, &says);
     expect(SERVICES.map(wrong).into());
+
+    let mut list = Command::new(binary("attributary"));
+    let output = list.args(["topics", "ls"]).env("ATTRIBUTARY__KAFKA__BROKERS", kafka.brokers()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(UNREACHABLE), "{said}");
+    assert!(says.iter().all(|word| said.contains(word)), "{said}");
 }
 
 /// With everything right, each service gets ready and ends well when it is told to, within the grace of 30 s.

@@ -11,28 +11,6 @@ use testkit::{Receiver, Suite, eventually_within};
 const SERVICES: [&str; 4] = ["ingest", "attribution", "reports", "postbacks"];
 const MEDIA_SOURCES: [&str; 3] = ["acme_ads", "bluebird_social", "cobalt_search"];
 
-/// One endpoint per media source, each told of its installs and of purchases.
-fn rules(receiver: &Receiver) -> String {
-    let per_source = |source: &&str| {
-        format!(
-            r#"
-[[endpoint]]
-id = "{source}"
-url = "http://127.0.0.1:{port}/{source}?click={{click_id}}&event={{event_id}}&app={{app_id}}"
-
-[[rule]]
-id = "{source}-installs"
-endpoint = "{source}"
-topic = "installs"
-from = "2026-01-01T00:00:00Z"
-media_sources = ["{source}"]
-"#,
-            port = receiver.port
-        )
-    };
-    MEDIA_SOURCES.iter().map(per_source).collect()
-}
-
 struct Simulation {
     child: Child,
     truth: String,
@@ -68,7 +46,7 @@ fn verify(suite: &Suite, truth: &str) {
 fn nothing_is_lost_or_counted_twice_while_every_service_is_killed_five_times() {
     let receiver = Receiver::start();
     let mut suite = Suite::start();
-    let rules = suite.rules(&rules(&receiver));
+    let rules = suite.rules(&receiver.rules(&MEDIA_SOURCES));
     for service in SERVICES {
         suite.run(service);
     }
@@ -92,7 +70,7 @@ fn nothing_is_lost_or_counted_twice_while_every_service_is_killed_five_times() {
 fn replicas_share_the_work_join_and_leave_under_load() {
     let receiver = Receiver::start();
     let mut suite = Suite::start();
-    let rules = suite.rules(&rules(&receiver));
+    let rules = suite.rules(&receiver.rules(&MEDIA_SOURCES));
     for service in SERVICES {
         suite.run(service);
         if service != "ingest" {
@@ -124,7 +102,7 @@ fn replicas_share_the_work_join_and_leave_under_load() {
 fn an_endpoint_that_was_down_gets_everything_once_and_the_others_never_notice() {
     let receiver = Receiver::start();
     let mut suite = Suite::start();
-    let rules = suite.rules(&rules(&receiver));
+    let rules = suite.rules(&receiver.rules(&MEDIA_SOURCES));
     for service in SERVICES {
         suite.run(service);
     }

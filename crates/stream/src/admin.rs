@@ -8,15 +8,16 @@ use rdkafka::admin::{
     AdminClient, AdminOptions, AlterConfig, ConfigResource, ConfigSource, NewPartitions, NewTopic,
     OwnedResourceSpecifier, ResourceSpecifier, TopicReplication,
 };
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use serde::{Deserialize, Serialize};
 
 use crate::kafka::Quiet;
 use crate::wait::wait;
 use crate::{Error, Kafka, Result};
 
-/// Looks at topics, makes them and sets them; every call blocks until the brokers answered, for 30 s at most.
+/// Looks at topics, makes them and sets them; every call blocks until the brokers answered, for 15 s at most.
 pub struct Admin {
+    kafka: Kafka,
     client: AdminClient<Quiet>,
     options: AdminOptions,
 }
@@ -94,7 +95,7 @@ pub enum Change {
     None,
 }
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(15);
 
 impl Admin {
     /// Fails at once, with a message for a person, where no broker answers within five seconds.
@@ -102,6 +103,7 @@ impl Admin {
         let client: AdminClient<Quiet> = kafka.client("admin")?.create_with_context(Quiet)?;
         client.inner().fetch_metadata(None, Duration::from_secs(5)).map_err(|error| kafka.unreachable(&error))?;
         Ok(Self {
+            kafka: kafka.clone(),
             client,
             options: AdminOptions::new().request_timeout(Some(PATIENCE)).operation_timeout(Some(PATIENCE)),
         })
@@ -148,9 +150,17 @@ impl Admin {
         self.describe(&ResourceSpecifier::Broker(broker.id()))
     }
 
+    /// No answer at all means that the controller is not where the brokers say.
+    fn ask<T>(&self, request: impl Future<Output = KafkaResult<T>>) -> Result<T> {
+        wait(request).map_err(|error| match error {
+            KafkaError::AdminOp(RDKafkaErrorCode::OperationTimedOut) => self.kafka.unreachable(&error),
+            other => other.into(),
+        })
+    }
+
     fn describe(&self, resource: &ResourceSpecifier<'_>) -> Result<BTreeMap<String, String>> {
         let mut config = BTreeMap::new();
-        for described in wait(self.client.describe_configs([resource], &self.options))? {
+        for described in self.ask(self.client.describe_configs([resource], &self.options))? {
             let described = described
                 .map_err(|code| Error::transient(format!("the settings of {resource:?} cannot be read: {code}")))?;
             config.extend(described.entries.into_iter().filter_map(|entry| Some((entry.name, entry.value?))));
@@ -178,7 +188,7 @@ impl Admin {
         for (key, value) in &planned.config {
             topic = topic.set(key, value);
         }
-        let results = wait(self.client.create_topics([&topic], &self.options))?;
+        let results = self.ask(self.client.create_topics([&topic], &self.options))?;
         for result in results {
             match result {
                 // Somebody else was faster; the next run compares.
@@ -223,7 +233,7 @@ impl Admin {
     fn grow(&self, topic: &str, partitions: i32) -> Result<()> {
         let count =
             usize::try_from(partitions).map_err(|_| Error::configuration("a topic has at least one partition"))?;
-        let results = wait(self.client.create_partitions([&NewPartitions::new(topic, count)], &self.options))?;
+        let results = self.ask(self.client.create_partitions([&NewPartitions::new(topic, count)], &self.options))?;
         for result in results {
             result.map_err(|(name, code)| {
                 Error::fatal(format!("topic {name} cannot grow to {partitions} partitions: {code}"))
@@ -247,7 +257,7 @@ impl Admin {
         let entries: HashMap<&str, &str> =
             found.own_config.iter().chain(&planned.config).map(|(key, value)| (key.as_str(), value.as_str())).collect();
         let request = AlterConfig { specifier: ResourceSpecifier::Topic(&planned.name), entries };
-        for result in wait(self.client.alter_configs([&request], &self.options))? {
+        for result in self.ask(self.client.alter_configs([&request], &self.options))? {
             result.map_err(|(_, code)| Error::fatal(format!("topic {} cannot be set: {code}", planned.name)))?;
         }
         Ok(changed)
@@ -259,7 +269,7 @@ impl Admin {
         }
         let names: Vec<String> = topics.iter().map(|topic| topic.name.clone()).collect();
         let asked: Vec<ResourceSpecifier<'_>> = names.iter().map(|name| ResourceSpecifier::Topic(name)).collect();
-        for described in wait(self.client.describe_configs(&asked, &self.options))? {
+        for described in self.ask(self.client.describe_configs(&asked, &self.options))? {
             let described = described
                 .map_err(|code| Error::transient(format!("the settings of a topic cannot be read: {code}")))?;
             let OwnedResourceSpecifier::Topic(name) = &described.specifier else { continue };

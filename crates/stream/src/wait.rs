@@ -8,10 +8,8 @@ use std::thread::{self, Thread};
 
 use rdkafka::error::KafkaResult;
 
-use crate::Result;
-
 /// The admin client answers from a thread of its own, so its futures need no runtime: whoever waits just parks.
-pub(crate) fn wait<T>(future: impl Future<Output = KafkaResult<T>>) -> Result<T> {
+pub(crate) fn wait<T>(future: impl Future<Output = KafkaResult<T>>) -> KafkaResult<T> {
     struct Unpark(Thread);
     impl Wake for Unpark {
         fn wake(self: Arc<Self>) {
@@ -23,7 +21,7 @@ pub(crate) fn wait<T>(future: impl Future<Output = KafkaResult<T>>) -> Result<T>
     let mut future = pin!(future);
     loop {
         match future.as_mut().poll(&mut context) {
-            Poll::Ready(result) => return Ok(result?),
+            Poll::Ready(result) => return result,
             Poll::Pending => thread::park(),
         }
     }

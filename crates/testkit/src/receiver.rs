@@ -52,6 +52,27 @@ impl Receiver {
         Self { port, state, runtime: Some(runtime) }
     }
 
+    /// Rules by which each of these media sources is told of its installs, at the path of its name.
+    pub fn rules(&self, sources: &[&str]) -> String {
+        let per_source = |source: &&str| {
+            format!(
+                r#"
+[[endpoint]]
+id = "{source}"
+url = "http://127.0.0.1:{port}/{source}?click={{click_id}}&event={{event_id}}&app={{app_id}}"
+[[rule]]
+id = "{source}-installs"
+endpoint = "{source}"
+topic = "installs"
+from = "2026-01-01T00:00:00Z"
+media_sources = ["{source}"]
+"#,
+                port = self.port
+            )
+        };
+        sources.iter().map(per_source).collect()
+    }
+
     /// From now on, requests to `/path` are answered with this status.
     pub fn answer(&self, path: &str, status: u16) {
         self.script(path, [Answer::Status(status)]);

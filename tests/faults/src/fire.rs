@@ -51,7 +51,7 @@ impl Fire {
         for (service, cluster) in SERVICES.iter().flat_map(|service| Some((service, cluster.as_ref()?))) {
             suite.set(service, "redis.url", &cluster.url());
         }
-        suite.rules(&rules(&receiver));
+        suite.rules(&receiver.rules(&SOURCES));
         suite.set("attribution", "hold", "1s");
         let replicas = SERVICES.iter().flat_map(|service| [(*service).to_owned(), format!("{service}-2")]);
         let names: Vec<String> = replicas.collect();
@@ -219,25 +219,4 @@ fn pause(time: Duration) {
     while let Some(left) = end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero()) {
         std::thread::park_timeout(left);
     }
-}
-
-/// One endpoint for each network, which is told of its installs.
-fn rules(receiver: &Receiver) -> String {
-    let per_source = |source: &&str| {
-        format!(
-            r#"
-[[endpoint]]
-id = "{source}"
-url = "http://127.0.0.1:{port}/{source}?click={{click_id}}&event={{event_id}}"
-[[rule]]
-id = "{source}-installs"
-endpoint = "{source}"
-topic = "installs"
-from = "2026-01-01T00:00:00Z"
-media_sources = ["{source}"]
-"#,
-            port = receiver.port
-        )
-    };
-    SOURCES.iter().map(per_source).collect()
 }

@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::{Command, ExitCode};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::Args;
 use crate::fire::Fire;
 use crate::results::{self, Line, Outcome};
-use crate::row::{Inject, Rank, Row};
+use crate::row::{Inject, Rank, Row, Servers};
 use crate::rows::{self, SHORT};
 use crate::verdict::Verdict;
 
@@ -47,15 +47,12 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     let score = Score { args, lines: Mutex::new(lines), started: Instant::now(), commit: commit() };
     // An interrupted run has the rows that matter most.
     runs.sort_by_key(|(row, _)| row.rank == Rank::Plain);
-    let runs = VecDeque::from(runs);
     let total = runs.len();
-    let queue = Mutex::new(runs);
+    let (crowd, queue) = (Mutex::new(()), Mutex::new(VecDeque::from(runs)));
     std::thread::scope(|scope| {
         for _ in 0..args.jobs.max(1) {
             scope.spawn(|| {
-                loop {
-                    let Some((row, seed)) = queue.lock().unwrap().pop_front() else { return };
-                    let left = queue.lock().unwrap().len();
+                while let Some(((row, seed), left, _alone)) = next(&queue, &crowd) {
                     eprintln!("[{}/{total}] row {} seed {seed}: {}", total - left, row.number, row.name);
                     let started = Instant::now();
                     let outcome = one(&row, seed);
@@ -66,6 +63,26 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         }
     });
     score.finish()
+}
+
+/// Three brokers are a crowd: while they run, only rows with fewer run beside them.
+fn next<'a>(
+    queue: &Mutex<VecDeque<(Row, u64)>>,
+    crowd: &'a Mutex<()>,
+) -> Option<((Row, u64), usize, Option<MutexGuard<'a, ()>>)> {
+    let mut waiting = queue.lock().unwrap();
+    let is_crowd = |(row, _): &(Row, u64)| row.servers == Servers::ThreeBrokers;
+    let alone = crowd.try_lock().ok();
+    let first = waiting.iter().position(|run| alone.is_some() || !is_crowd(run));
+    let run = waiting.remove(first.unwrap_or_default())?;
+    let left = waiting.len();
+    drop(waiting);
+    let alone = match alone {
+        _ if !is_crowd(&run) => None,
+        Some(alone) => Some(alone),
+        None => Some(crowd.lock().unwrap()),
+    };
+    Some((run, left, alone))
 }
 
 /// One seed of one row, from the first server to the verdict.

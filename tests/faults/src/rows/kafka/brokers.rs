@@ -5,7 +5,7 @@ use std::time::Duration;
 use event::topic;
 use rand::Rng as _;
 
-use crate::fire::Fire;
+use crate::fire::{Fire, IN_FLIGHT};
 
 use super::probe;
 
@@ -29,8 +29,9 @@ pub(super) fn leader_killed(fire: &mut Fire) {
     fire.run_for(2 * S..4 * S);
 }
 
-/// All of them die; what is sent meanwhile is refused at once, and is not stored.
+/// All of them die, for longer than an outcome waits for its acknowledgement; what is sent meanwhile is refused at once, and is not stored.
 pub(super) fn all_killed(fire: &mut Fire) {
+    fire.allow_repeats(2 * IN_FLIGHT);
     fire.run_for(2 * S..5 * S);
     let before = probe::peak(&fire.suite, "ingest");
     fire.suite.kafka.nodes.iter_mut().for_each(|node| node.process.kill());
@@ -50,6 +51,7 @@ pub(super) fn all_killed(fire: &mut Fire) {
 
 /// A leader that hangs as a process does in a long pause: its connections stay open and nothing answers.
 pub(super) fn leader_frozen(fire: &mut Fire) {
+    fire.allow_repeats(2 * IN_FLIGHT);
     fire.run_for(2 * S..4 * S);
     let id = a_leader(fire);
     fire.suite.kafka.node(id).process.signal("STOP");
@@ -70,6 +72,7 @@ pub(super) fn leader_frozen(fire: &mut Fire) {
 }
 
 pub(super) fn rolling_restart(fire: &mut Fire) {
+    fire.allow_repeats(3 * 2 * IN_FLIGHT);
     for id in 1..=3 {
         fire.run_for(2 * S..4 * S);
         fire.suite.kafka.node(id).process.signal("TERM");
@@ -97,6 +100,7 @@ pub(super) fn leaders_moved(fire: &mut Fire) {
 
 /// Two of three stop: whatever is sent has too few replicas, and must not be acknowledged.
 pub(super) fn too_few_in_sync(fire: &mut Fire) {
+    fire.allow_repeats(2 * IN_FLIGHT);
     fire.run_for(2 * S..5 * S);
     let survivor = a_leader(fire);
     let others: Vec<usize> = (1..=3).filter(|&id| id != survivor).collect();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use crate::fire::Fire;
+use crate::fire::{Fire, IN_FLIGHT};
 
 use super::probe;
 
@@ -13,6 +13,7 @@ const SIZE: &str = "size=256m";
 
 /// The broker's log on a small file system, which somebody else fills. Kafka then stops by itself.
 pub(super) fn full(fire: &mut Fire) {
+    fire.allow_repeats(2 * IN_FLIGHT);
     fire.run_for(2 * S..4 * S);
     fire.suite.kafka.node(1).process.kill();
     let disk = Disk::mount(&fire.suite.kafka.node(1).data);
