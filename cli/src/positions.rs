@@ -19,7 +19,8 @@ use crate::stages::{KnownStage, Place, STAGES};
   attributary positions skip reports.installs --partition 3 --to first --reason 'retention was too short, see incident 12'
 
 A stage halts a partition with `offset_out_of_range` where Kafka has deleted records that were never read, and with
-`topic_recreated` where the log ends before its position. It asks again every ten seconds.")]
+`topic_recreated` where the log ends before its position, or holds another record where it read its last one. It asks again
+every ten seconds.")]
 pub(crate) struct PositionsArgs {
     #[command(subcommand)]
     command: Command,
@@ -65,6 +66,8 @@ struct Standing {
     position: Option<i64>,
     first: i64,
     end: i64,
+    /// Whether this is another log than the one that was read.
+    replaced: bool,
     /// What an operator skipped.
     skips: Vec<String>,
 }
@@ -113,7 +116,7 @@ fn list(kafka: &Kafka, redis: &ledger::Redis, stages: &[KnownStage], output: Out
 
 fn remark(standing: &Standing) -> String {
     let outside = match standing.position {
-        Some(position) if position > standing.end => vec!["topic_recreated".to_owned()],
+        Some(_) if standing.replaced => vec!["topic_recreated".to_owned()],
         Some(position) if position < standing.first => vec!["offset_out_of_range".to_owned()],
         _ => Vec::new(),
     };
@@ -121,7 +124,8 @@ fn remark(standing: &Standing) -> String {
 }
 
 fn standings(kafka: &Kafka, redis: &ledger::Redis, stage: KnownStage) -> anyhow::Result<Vec<Standing>> {
-    let ends = Watermarks::open(kafka)?.ends(stage.topic).with_context(|| format!("looking at {}", stage.topic))?;
+    let watermarks = Watermarks::open(kafka)?;
+    let ends = watermarks.ends(stage.topic).with_context(|| format!("looking at {}", stage.topic))?;
     let mut listed: Vec<Standing> = ends
         .into_iter()
         .map(|(partition, first, end)| Standing {
@@ -131,14 +135,17 @@ fn standings(kafka: &Kafka, redis: &ledger::Redis, stage: KnownStage) -> anyhow:
             position: None,
             first,
             end,
+            replaced: false,
             skips: Vec::new(),
         })
         .collect();
+    let mut marks = Vec::new();
     match stage.place {
         Place::Publisher => {
-            for (id, offset) in Group::open(kafka, stage.name)?.committed(stage.topic)? {
+            for (id, offset, balance) in Group::open(kafka, stage.name)?.balances(stage.topic)? {
                 let of = listed.iter_mut().filter(|standing| standing.partition == id);
-                of.for_each(|standing| standing.position = offset.map(|offset| offset.0));
+                of.for_each(|standing| standing.position = Some(offset.0));
+                marks.extend(balance.last.map(|last| (id, last)));
             }
         }
         Place::Ledger => {
@@ -150,7 +157,15 @@ fn standings(kafka: &Kafka, redis: &ledger::Redis, stage: KnownStage) -> anyhow:
                 standing.position = seen.position.map(|position| position.0);
                 standing.skips = positions.skips(seen.partition)?;
             }
+            let read: Vec<i32> =
+                listed.iter().filter(|each| each.position.is_some()).map(|each| each.partition).collect();
+            marks = positions.marks(&read)?;
         }
+    }
+    let replaced = watermarks.replaced(stage.topic, &marks)?;
+    for standing in &mut listed {
+        standing.replaced =
+            replaced.contains(&standing.partition) || standing.position.is_some_and(|position| position > standing.end);
     }
     Ok(listed)
 }
@@ -192,7 +207,7 @@ fn target(standing: &Standing, from: i64, to: &str) -> anyhow::Result<i64> {
     if !(first..=end).contains(&target) {
         bail!(Error::configuration(format!("--to {target} is outside of the log, which holds {first} to {end}")));
     }
-    if target <= from && from <= end {
+    if target <= from && !standing.replaced {
         bail!(Error::configuration(format!(
             "--to {target} is not beyond {from}: what was read would be counted twice; to count anew, start a new generation"
         )));
@@ -206,13 +221,14 @@ mod tests {
 
     #[test]
     fn a_position_moves_forward_within_the_log_and_back_only_in_another_log() {
-        let log = |first, end| Standing {
+        let log = |first, end, replaced| Standing {
             stage: "reports.installs",
             topic: "installs",
             partition: 3,
             position: None,
             first,
             end,
+            replaced,
             skips: Vec::new(),
         };
         for (first, end, from, to, expected) in [
@@ -225,11 +241,14 @@ mod tests {
             (10, 90, 4, "9", None),
             (10, 90, 4, "91", None),
             (10, 90, 4, "soon", None),
-            (0, 7, 4_000, "first", Some(0)),
-            (0, 7, 4_000, "7", Some(7)),
         ] {
-            let found = target(&log(first, end), from, to).ok();
+            let found = target(&log(first, end, false), from, to).ok();
             assert_eq!(found, expected, "{from} to {to} of {first} to {end}");
+        }
+        for (end, from, to, expected) in
+            [(7, 4_000, "first", Some(0)), (7, 4_000, "7", Some(7)), (90, 50, "first", Some(0)), (90, 50, "91", None)]
+        {
+            assert_eq!(target(&log(0, end, true), from, to).ok(), expected, "{from} to {to} of another log");
         }
     }
 }

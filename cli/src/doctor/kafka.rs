@@ -27,7 +27,10 @@ fn look(kafka: &Kafka) -> anyhow::Result<Vec<Finding>> {
     }
     findings.push(alignment(&topics));
     findings.extend(single_broker(brokers.len()));
-    findings.extend(slow_abort(&admin.broker_settings()?));
+    findings.extend(match admin.broker_settings() {
+        Ok(settings) => slow_abort(&settings),
+        Err(error) => Some(Finding::notice("transactions", error.to_string(), "look at the brokers' settings by hand")),
+    });
     findings.push(dead_letters(&Watermarks::open(kafka)?, &topics)?);
     Ok(findings)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use stream::{Error, Kafka, Result, Watermarks};
+use tracing::debug;
 
 use crate::registry::Registry;
 
@@ -35,7 +36,7 @@ impl Partitions {
     }
 
     /// Looks at them until shutdown, or until one differs.
-    pub async fn watch(self, shutdown: impl Future<Output = ()>) -> Result<()> {
+    pub async fn watch(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
             tokio::select! {
@@ -43,9 +44,11 @@ impl Partitions {
                 () = tokio::time::sleep(LOOK_EVERY) => {}
             }
             let (kafka, topics) = (self.kafka.clone(), self.topics);
-            // Where Kafka does not answer, the stages say so; the next look comes.
-            let Ok(Ok(found)) = tokio::task::spawn_blocking(move || counts(&kafka, topics)).await else { continue };
-            found.iter().try_for_each(|&(topic, now)| require_unchanged(topic, self.count, now))?;
+            match tokio::task::spawn_blocking(move || counts(&kafka, topics)).await? {
+                Ok(found) => found.iter().try_for_each(|&(topic, now)| require_unchanged(topic, self.count, now))?,
+                // Where Kafka does not answer, the stages say so; the next look comes.
+                Err(error) => debug!(%error, "cannot look at the numbers of partitions"),
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! For an operator: where each partition of a stage stands, and moving on over what cannot be read.
 
-use stream::{Error, Offset, Result};
+use stream::{Error, Mark, Offset, Result};
 
 use crate::ask::{self, Seen};
 use crate::connection::{Connection, Redis};
@@ -33,6 +33,19 @@ impl Positions {
             self.connection.query(redis::pipe().cmd("SMEMBERS").arg(self.layout.partitions()))?;
         partitions.sort_unstable();
         partitions.into_iter().map(|partition| self.seen(partition)).collect()
+    }
+
+    /// The last record that each of these partitions read, where it is known.
+    pub fn marks(&mut self, partitions: &[i32]) -> Result<Vec<(i32, Mark)>> {
+        let mut marks = Vec::new();
+        for &partition in partitions {
+            let balance = self.layout.balance(partition);
+            let (offset, appended_at): (Option<i64>, Option<i64>) = self.connection.query(
+                redis::pipe().cmd("HGET").arg(&balance).arg("last").cmd("HGET").arg(balance).arg("appended_at"),
+            )?;
+            marks.extend(offset.map(Offset).zip(appended_at).map(|mark| (partition, mark.into())));
+        }
+        Ok(marks)
     }
 
     /// What was skipped so far, oldest first.

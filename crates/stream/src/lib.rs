@@ -33,6 +33,7 @@ mod rebalance;
 mod recognise;
 mod refused;
 mod stable;
+mod standstill;
 
 mod dead;
 mod delivery;

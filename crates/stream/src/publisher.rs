@@ -44,6 +44,9 @@ impl Publisher {
         for key in ["transaction.timeout.ms", "message.timeout.ms"] {
             config.set(key, TRANSACTION_TIMEOUT.as_millis().to_string());
         }
+        // What librdkafka refuses is wrong now and at every try.
+        BaseProducer::from_config_and_context(&config, Sending)
+            .map_err(|error| Error::configuration(format!("kafka.options: {error}")))?;
         let mut group = kafka.consumer(name)?;
         group.set("group.id", kafka.group_of(name));
         let outputs = outputs.iter().map(|&topic| topic.to_owned()).collect();
@@ -184,4 +187,22 @@ impl ProducerContext<NoCustomPartitioner> for Sending {
     type DeliveryOpaque = ();
 
     fn delivery(&self, _: &rdkafka::producer::DeliveryResult<'_>, (): ()) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_no_transaction_can_have_are_refused_at_once() {
+        let options = BTreeMap::from([("socket.timeout.ms".to_owned(), "10000".to_owned())]);
+        let kafka = Kafka { instance: Some("a".into()), options, ..Kafka::default() };
+        let Err(Error::Fatal { exit_code: 78, cause }) = Publisher::open(&kafka, "tests.publish", &["out"]) else {
+            panic!("it was accepted")
+        };
+        assert!(
+            cause.to_string().contains("kafka.options") && cause.to_string().contains("socket.timeout.ms"),
+            "{cause}"
+        );
+    }
 }

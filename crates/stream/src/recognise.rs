@@ -1,5 +1,6 @@
 //! What Kafka knows of partitions, and whether their logs are those that a sink has read.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,14 +9,12 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::halt::{Halt, HaltCode};
+use crate::tail::{Start, Tail, Until};
 use crate::watermarks::{each_offset, offsets};
-use crate::{Bookmark, Mark, Offset, Partition, Result, Standing};
+use crate::{Bookmark, Error, Kafka, Mark, Offset, Partition, Result, Standing};
 
 /// How long Kafka may take to answer for the committed offsets. While a transaction holds one open, it does not.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-
-/// The clocks of two brokers that lead a partition one after the other may differ by less than this.
-const SKEW_MS: i64 = 1_000;
 
 /// The position to read on from, or why nobody should.
 pub(crate) type Known = std::result::Result<Offset, Halt>;
@@ -50,39 +49,59 @@ pub(crate) fn standings<C: ConsumerContext>(
 
 /// Compares each partition with what the sink knows of it.
 pub(crate) fn recognise<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
+    (kafka, consumer): (&Kafka, &BaseConsumer<C>),
     topic: &str,
     standings: &mut [Standing],
     bookmarks: &[Bookmark],
 ) -> Result<Vec<Known>> {
-    let mut later = Vec::new();
+    let mut marks = Vec::new();
     for (standing, Bookmark { position, last }) in standings.iter_mut().zip(bookmarks) {
         let id = standing.partition.id;
         if *position > standing.end {
             // Somebody else may have stored more since the end was asked for.
             offsets(consumer, topic, &[id], Place::End)?.iter().for_each(|&(_, end)| standing.end = Offset(end));
         }
-        later.extend(last.filter(|last| last.offset < *position).map(|last| (id, last.later())));
+        marks.extend(last.map(|last| (id, last)));
     }
-    let later = each_offset(consumer, topic, &later)?;
-    let is_known = |(standing, bookmark): (&Standing, &Bookmark)| {
-        let first_later = later.iter().find(|(id, _)| *id == standing.partition.id).map(|&(_, offset)| Offset(offset));
-        standing.check(bookmark, first_later)
+    let replaced = replaced((kafka, consumer), topic, &marks)?;
+    let check = |(standing, bookmark): (&Standing, &Bookmark)| {
+        standing.check(bookmark.position, bookmark.last.filter(|_| replaced.contains(&standing.partition.id)))
     };
-    Ok(standings.iter().zip(bookmarks).map(is_known).collect())
+    Ok(standings.iter().zip(bookmarks).map(check).collect())
 }
 
-impl Mark {
-    /// What was appended from then on stands behind this record.
-    fn later(self) -> Place {
-        Place::Offset(self.appended_at.saturating_add(SKEW_MS))
+/// The partitions in which the marked record stands no more although Kafka has not deleted it: they are other logs.
+pub(crate) fn replaced<C: ConsumerContext>(
+    (kafka, consumer): (&Kafka, &BaseConsumer<C>),
+    topic: &str,
+    marks: &[(i32, Mark)],
+) -> Result<BTreeSet<i32>> {
+    let after = |&(id, mark): &(i32, Mark)| (id, Place::Offset(mark.appended_at.saturating_add(1)));
+    let younger = each_offset(consumer, topic, &marks.iter().map(after).collect::<Vec<_>>())?;
+    let mut replaced = BTreeSet::new();
+    for (&(id, mark), (_, younger)) in marks.iter().zip(younger) {
+        // Something younger at or before it: another log, or a broker whose clock went back.
+        if younger <= mark.offset.0 && !stands(kafka, topic, id, mark)? {
+            replaced.insert(id);
+        }
+    }
+    Ok(replaced)
+}
+
+/// Whether the record is there as it was read.
+fn stands(kafka: &Kafka, topic: &str, id: i32, mark: Mark) -> Result<bool> {
+    let mut tail = Tail::open(kafka, topic, Start::At(vec![(id, mark.offset)]), Until::Ends)?;
+    match tail.next(ANSWER_WITHIN)? {
+        Some(found) => Ok(Mark { offset: found.offset, appended_at: found.timestamp } == mark),
+        None if tail.is_done() => Ok(false),
+        None => Err(Error::transient(format!("{topic}/{id}: the record at {} cannot be read", mark.offset))),
     }
 }
 
 impl Standing {
-    /// A position outside the log, or in another log, is never mended silently. `later` is where the first record stands
-    /// that was appended after the last one that was read.
-    fn check(&self, &Bookmark { position, last }: &Bookmark, later: Option<Offset>) -> Known {
+    /// A position outside the log, or in another log, is never mended silently. `missing` is the last record that was
+    /// read, if it stands there no more.
+    fn check(&self, position: Offset, missing: Option<Mark>) -> Known {
         let Self { partition, first, end, .. } = self;
         let halt = |code, found: String| Halt {
             partition: partition.clone(),
@@ -99,12 +118,12 @@ impl Standing {
             let found = format!("it begins at {first}, but {position} is the next to read: {gap} offsets are gone");
             return Err(halt(HaltCode::OffsetOutOfRange, found));
         }
-        match (last, later) {
-            (Some(Mark { offset: read, .. }), Some(later)) if later <= read => {
-                let found = format!("what stands at {later} was appended after what was read at {read}");
+        match missing {
+            Some(Mark { offset, .. }) => {
+                let found = format!("at {offset} stands another record than the one that was read there");
                 Err(halt(HaltCode::TopicRecreated, found))
             }
-            _ => Ok(position),
+            None => Ok(position),
         }
     }
 }
@@ -112,40 +131,41 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Partition;
-
-    fn words(position: i64, last: Option<i64>, later: Option<i64>) -> String {
-        let partition = Partition::new("installs", 3);
-        let standing =
-            Standing { partition, committed: None, metadata: String::new(), first: Offset(10), end: Offset(20) };
-        let last = last.map(|offset| Mark { offset: Offset(offset), appended_at: 7 });
-        let found = standing.check(&Bookmark { position: Offset(position), last }, later.map(Offset));
-        found.map_or_else(|halt| halt.to_string(), |_| String::new())
-    }
+    use crate::{MemoryBroker, Outgoing, Producer};
 
     #[test]
-    fn only_a_position_within_the_log_goes_on() {
+    fn only_a_position_within_the_log_goes_on_and_only_where_it_is_the_same_log() {
+        let words = |position, missing: Option<i64>| {
+            let partition = Partition::new("installs", 3);
+            let standing =
+                Standing { partition, committed: None, metadata: String::new(), first: Offset(10), end: Offset(20) };
+            let missing = missing.map(|offset| Mark { offset: Offset(offset), appended_at: 7 });
+            let found = standing.check(Offset(position), missing);
+            found.map_or_else(|halt| halt.to_string(), |_| String::new())
+        };
         for position in [10, 15, 20] {
-            assert_eq!(words(position, None, None), "");
+            assert_eq!(words(position, None), "");
         }
-        let (beyond, before) = (words(21, None, None), words(4, None, None));
+        let (beyond, before, another) = (words(21, None), words(4, None), words(18, Some(16)));
         assert!(beyond.starts_with("installs/3 stands still: topic_recreated: it ends at 20, but 21"), "{beyond}");
         assert!(before.contains("offset_out_of_range") && before.contains("6 offsets are gone"), "{before}");
+        assert!(another.contains("topic_recreated: at 16 stands another record"), "{another}");
     }
 
-    /// Control records stand behind the last record that was read and are younger: the position is behind them.
+    /// A clock that went back makes older records look younger than the last one: only the record itself tells.
     #[test]
-    fn a_younger_record_at_or_before_the_last_one_that_was_read_is_of_another_log() {
-        for (position, last, later, known) in [
-            (18, Some(16), Some(17), true),
-            (18, Some(16), Some(20), true),
-            (18, Some(16), Some(16), false),
-            (18, Some(16), Some(10), false),
-            (18, None, None, true),
-        ] {
-            let words = words(position, last, later);
-            assert_eq!(words.is_empty(), known, "{words}");
-            assert!(known || words.contains("topic_recreated"), "{words}");
-        }
+    fn a_log_is_another_one_where_the_marked_record_is_not_there_as_it_was() {
+        let broker = MemoryBroker::start(&["numbers".to_owned()], 1).unwrap();
+        let kafka = Kafka { brokers: broker.brokers(), ..Kafka::default() };
+        let records = (0..5).map(|number| Outgoing::to("numbers", number.to_string()).partition(0));
+        Producer::open(&kafka, "tests").unwrap().send_blocking(records.collect());
+        let mut tail = Tail::open(&kafka, "numbers", Start::First(vec![0]), Until::Ends).unwrap();
+        let stored = std::iter::from_fn(|| tail.next(ANSWER_WITHIN).unwrap()).nth(3).unwrap();
+
+        let there = Mark { offset: stored.offset, appended_at: stored.timestamp };
+        let elsewhere = Mark { offset: Offset(2), appended_at: stored.timestamp - 60_000 };
+        assert!(stands(&kafka, "numbers", 0, there).unwrap());
+        assert!(!stands(&kafka, "numbers", 0, elsewhere).unwrap());
+        assert!(!stands(&kafka, "numbers", 0, Mark { offset: Offset(5), ..there }).unwrap());
     }
 }

@@ -17,15 +17,19 @@ use crate::reach::{require_leader, require_topic};
 use crate::rebalance::{Change, Rebalance};
 use crate::recognise::{recognise, standings};
 use crate::stable::Hanging;
+use crate::standstill::Standstill;
+use crate::watermarks::offsets;
 use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, Sink, Standing};
 
 /// How long Kafka may take to answer a question about offsets.
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(5);
+const MOST_HALVED: u32 = 10;
 const CHECK_EVERY: Duration = Duration::from_secs(1);
 const WITNESS_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Source {
+    kafka: Kafka,
     consumer: BaseConsumer<Rebalance>,
     topic: Arc<str>,
     pub(crate) limits: BatchLimits,
@@ -36,8 +40,11 @@ pub(crate) struct Source {
     /// Set while the assigned partitions wait for the sink to say where to resume.
     resume_at: Option<Instant>,
     failures: u32,
+    /// How often the limits of a step are halved: what could not be stored in time may be too much at once.
+    halved: u32,
     halts: Halts,
     hanging: Hanging,
+    standstill: Standstill,
     /// What the sink last said of itself.
     unfinished: Option<String>,
     /// How far each partition is witnessed in Kafka.
@@ -67,6 +74,7 @@ impl Source {
         require_leader(kafka, topic, &metadata, consumer.client())?;
         consumer.subscribe(&[topic])?;
         Ok(Self {
+            kafka: kafka.clone(),
             consumer,
             topic: topic.into(),
             limits: BatchLimits::default(),
@@ -75,8 +83,10 @@ impl Source {
             positions: BTreeMap::new(),
             resume_at: None,
             failures: 0,
+            halved: 0,
             halts: Halts::default(),
             hanging: Hanging::default(),
+            standstill: Standstill::from(Instant::now()),
             unfinished: None,
             witnessed: BTreeMap::new(),
             witnessed_at: Instant::now(),
@@ -99,7 +109,9 @@ impl Source {
     /// Brings one batch per partition that has anything new; nothing while a rebalance or a recovery is under way.
     pub(crate) fn poll<S: Sink>(&mut self, sink: &mut S) -> Result<Vec<Batch<'_>>> {
         self.answer(sink)?;
-        let batches = gather(&self.consumer, &self.limits, &self.topic, self.assignment.session(), &self.positions)?;
+        let max_records = (self.limits.max_records >> self.halved).max(1);
+        let limits = BatchLimits { max_records, ..self.limits.clone() };
+        let batches = gather(&self.consumer, &limits, &self.topic, self.assignment.session(), &self.positions)?;
         for batch in &batches {
             self.positions.insert(batch.partition().id, batch.next);
         }
@@ -110,14 +122,17 @@ impl Source {
     pub(crate) fn restart(&mut self) -> Result<()> {
         let back_off = Duration::from_millis(50) * 2_u32.saturating_pow(self.failures.min(10));
         self.failures += 1;
+        self.halved = (self.halved + 1).min(MOST_HALVED);
         self.resume_at = Some(Instant::now() + back_off.min(LONGEST_BACK_OFF));
         self.positions.clear();
+        self.standstill = Standstill::from(Instant::now());
         Ok(self.consumer.unassign()?)
     }
 
     /// Tells the source that the step's work is stored.
     pub(crate) fn stored<S: Sink>(&mut self) -> Result<()> {
         self.failures = 0;
+        self.halved = self.halved.saturating_sub(1);
         self.assignment.moved_to(&self.positions);
         if S::WITNESSED && self.witnessed_at.elapsed() >= WITNESS_EVERY { self.witness() } else { Ok(()) }
     }
@@ -129,6 +144,11 @@ impl Source {
         }
         self.checked_at = Instant::now();
         self.hanging.observe(&self.consumer.context().horizons(&self.positions), self.checked_at);
+        let ends = |ids: &[i32]| offsets(&self.consumer, &self.topic, ids, KafkaOffset::End);
+        if let Some(id) = self.standstill.look(&self.positions, self.checked_at, ends)? {
+            let reason = format!("nothing arrives from {}/{id} although there is more: fetching anew", self.topic);
+            return Err(Error::transient(reason));
+        }
         let partition = |id| Partition { topic: self.topic.clone(), id };
         let positions: Vec<_> = self.positions.iter().map(|(&id, &position)| (partition(id), position)).collect();
         self.unfinished = sink.check(&positions)?;
@@ -196,7 +216,7 @@ impl Source {
         }
         let mut standings = standings(&self.consumer, &self.topic, &due)?;
         let bookmarks = sink.resume(&standings)?;
-        let known = recognise(&self.consumer, &self.topic, &mut standings, &bookmarks)?;
+        let known = recognise((&self.kafka, &self.consumer), &self.topic, &mut standings, &bookmarks)?;
         for (standing, known) in standings.iter().zip(known) {
             let id = standing.partition.id;
             if known.is_ok_and(|position| self.halts.lets_go(id, position)) {
@@ -222,7 +242,7 @@ impl Source {
         let committed = standings.iter().filter_map(|standing| Some((standing.partition.id, standing.committed?)));
         self.witnessed = committed.collect();
         let bookmarks = sink.resume(&standings)?;
-        let known = recognise(&self.consumer, &self.topic, &mut standings, &bookmarks)?;
+        let known = recognise((&self.kafka, &self.consumer), &self.topic, &mut standings, &bookmarks)?;
         let mut positions = BTreeMap::new();
         for (standing, known) in standings.iter().zip(known) {
             match known {

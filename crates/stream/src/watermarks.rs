@@ -1,5 +1,6 @@
 //! Where the partitions of a topic begin and end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -8,11 +9,13 @@ use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::kafka::Quiet;
-use crate::{Error, Kafka, Result};
+use crate::recognise::replaced;
+use crate::{Error, Kafka, Mark, Result};
 
 /// Asks the brokers for partitions and their offsets. The ends are those of the log itself, as a `read_uncommitted`
 /// client sees them: records of open transactions count. Calls block for at most ten seconds.
 pub struct Watermarks {
+    kafka: Kafka,
     consumer: BaseConsumer<Quiet>,
 }
 
@@ -36,7 +39,7 @@ impl Watermarks {
             .create_with_context(Quiet)
             .map_err(|error| Error::configuration(format!("kafka.options: {error}")))?;
         consumer.fetch_metadata(None, PATIENCE).map_err(|error| kafka.unreachable(&error))?;
-        Ok(Self { consumer })
+        Ok(Self { kafka: kafka.clone(), consumer })
     }
 
     /// The partitions of a topic, in order. A topic that does not exist is a fatal error that says how to make it.
@@ -60,6 +63,12 @@ impl Watermarks {
         let first = offsets(&self.consumer, topic, &partitions, Place::Beginning)?;
         let end = offsets(&self.consumer, topic, &partitions, Place::End)?;
         Ok(first.into_iter().zip(end).map(|((partition, first), (_, end))| (partition, first, end)).collect())
+    }
+
+    /// The partitions in which a record stands no more that was read there: the topic was made anew, or lost its end.
+    pub fn replaced(&self, topic: &str, marks: &[(i32, Mark)]) -> Result<BTreeSet<i32>> {
+        self.forget_events();
+        replaced((&self.kafka, &self.consumer), topic, marks)
     }
 
     /// What the client reports about its connections would otherwise pile up for as long as it lives.

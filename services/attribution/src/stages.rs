@@ -45,7 +45,7 @@ pub fn start(service: &mut Service, mut config: Config) -> anyhow::Result<()> {
 
     let watched = apps.clone();
     service.task("apps", |shutdown| watched.watch(shutdown));
-    service.task("partitions", |shutdown| async { Ok(partitions.watch(shutdown.cancelled_owned()).await?) });
+    service.task("partitions", |shutdown| partitions.watch(shutdown.cancelled_owned()));
     let backbone = Backbone { kafka, redis, limits, apps };
     let (to_remember, to_record) = (backbone.clone(), backbone.clone());
     service.stage("remember", move |name, running| run_remember(name, &running, to_remember, dedupe.keep));

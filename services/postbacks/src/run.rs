@@ -36,6 +36,6 @@ pub fn start(service: &mut Service, config: Config) -> Result<()> {
     let courier = Courier::open(&config.kafka, depots, guard, watcher.subscribe())?;
     service.task("courier", |shutdown| courier.run(shutdown));
     service.task("rules", |shutdown| watcher.run(shutdown));
-    service.task("partitions", |shutdown| async { Ok(partitions.watch(shutdown.cancelled_owned()).await?) });
+    service.task("partitions", |shutdown| partitions.watch(shutdown.cancelled_owned()));
     Ok(())
 }

@@ -119,7 +119,7 @@ impl Fire {
     pub(crate) fn recovers(&mut self, what: &str, limit: Duration, is: impl Fn(&Self) -> Result<(), String>) {
         let (asked_at, since) = (Instant::now(), self.since.unwrap_or_else(Instant::now));
         while let Err(why) = is(self) {
-            assert!(asked_at.elapsed() < limit, "not within {limit:?}: {what}: {why}");
+            assert!(asked_at.elapsed() < limit, "not within {limit:?}: {what}: {why}{}", self.troubles());
             pause(STEP);
         }
         self.recoveries.push(since.elapsed());
@@ -178,7 +178,9 @@ impl Fire {
             match self.judge() {
                 Ok(verdict) if verdict.is_clean() => break,
                 Ok(verdict) if asked_at.elapsed() > DRAIN => return verdict,
-                Err(why) if asked_at.elapsed() > DRAIN => panic!("no verdict within {DRAIN:?}: {why}"),
+                Err(why) if asked_at.elapsed() > DRAIN => {
+                    panic!("no verdict within {DRAIN:?}: {why}{}", self.troubles())
+                }
                 _ => pause(Duration::from_millis(500)),
             }
         }
@@ -206,6 +208,12 @@ impl Fire {
 
     fn check_processes(&self) {
         self.suite.services.keys().for_each(|name| self.suite.ready(name));
+    }
+
+    /// What each service says of itself: where something stands still, it should know.
+    fn troubles(&self) -> String {
+        let of = |name: &String| format!("\n{name}: {}", self.suite.troubles(name));
+        self.suite.services.keys().map(of).collect()
     }
 
     fn totals(&self) -> Option<Value> {

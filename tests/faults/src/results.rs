@@ -127,12 +127,20 @@ pub(crate) fn write(out: &Path, lines: &[Line]) {
     let minutes = lines.iter().flat_map(|line| &line.outcomes).map(|outcome| outcome.took_s).sum::<u64>() / 60;
     let commits: Vec<String> = commits.iter().map(|(commit, runs)| format!("{commit} ({runs})")).collect();
     writeln!(text, "\n{runs} runs of {minutes} minutes together, at {}; {failed} failed.", commits.join(", ")).unwrap();
-    std::fs::write(out, text).unwrap();
-    std::fs::write(out.with_extension("jsonl"), found).unwrap();
+    replace(&out.with_extension("jsonl"), &found);
+    replace(out, &text);
+}
+
+/// Whole or not at all: an interruption must not cut what earlier runs found.
+fn replace(file: &Path, text: &str) {
+    let new = file.with_extension("new");
+    std::fs::write(&new, text).unwrap();
+    std::fs::rename(new, file).unwrap();
 }
 
 /// What an earlier, interrupted run found.
 pub(crate) fn read(out: &Path) -> Vec<Outcome> {
-    let text = std::fs::read_to_string(out.with_extension("jsonl")).unwrap_or_default();
+    let file = out.with_extension("jsonl");
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
     text.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"))).collect()
 }

@@ -32,27 +32,16 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
     let mut lines: Vec<Line> = rows.iter().map(|&row| Line { row, outcomes: Vec::new() }).collect();
     if let Some(out) = args.out.as_ref().filter(|_| args.resume) {
-        for outcome in results::read(out) {
-            let line = lines.iter_mut().find(|line| line.row.number == outcome.row);
-            line.unwrap_or_else(|| panic!("{} holds row {}", out.display(), outcome.row)).outcomes.push(outcome);
-        }
+        go_on(&mut lines, results::read(out));
     }
-    let is_done = |row: &Row, seed| {
-        let line = lines.iter().find(|line| line.row.number == row.number);
-        line.is_some_and(|line| line.outcomes.iter().any(|outcome| outcome.seed == seed))
-    };
-    let mut runs: Vec<(Row, u64)> =
-        rows.iter().flat_map(|&row| seeds(args, &row).into_iter().map(move |seed| (row, seed))).collect();
-    runs.retain(|(row, seed)| !is_done(row, *seed));
+    let runs = missing(args, &lines);
     let score = Score { args, lines: Mutex::new(lines), started: Instant::now(), commit: commit() };
-    // An interrupted run has the rows that matter most.
-    runs.sort_by_key(|(row, _)| row.rank == Rank::Plain);
     let total = runs.len();
     let (crowd, queue) = (Mutex::new(()), Mutex::new(VecDeque::from(runs)));
     std::thread::scope(|scope| {
         for _ in 0..args.jobs.max(1) {
             scope.spawn(|| {
-                while let Some(((row, seed), left, _alone)) = next(&queue, &crowd) {
+                while let Some(Run { row, seed, left, _alone }) = next(&queue, &crowd) {
                     eprintln!("[{}/{total}] row {} seed {seed}: {}", total - left, row.number, row.name);
                     let started = Instant::now();
                     let outcome = one(&row, seed);
@@ -65,24 +54,50 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     score.finish()
 }
 
+/// Takes over what an earlier run found.
+fn go_on(lines: &mut [Line], found: Vec<Outcome>) {
+    for outcome in found {
+        let line = lines.iter_mut().find(|line| line.row.number == outcome.row);
+        line.unwrap_or_else(|| panic!("there is no row {} any more", outcome.row)).outcomes.push(outcome);
+    }
+}
+
+/// Every seed of every row that has no outcome. The rows that matter most come first, in case of an interruption.
+fn missing(args: &Args, lines: &[Line]) -> Vec<(Row, u64)> {
+    let of_line = |line: &Line| -> Vec<(Row, u64)> {
+        let is_new = |seed: &u64| !line.outcomes.iter().any(|outcome| outcome.seed == *seed);
+        seeds(args, &line.row).into_iter().filter(is_new).map(|seed| (line.row, seed)).collect()
+    };
+    let mut runs: Vec<(Row, u64)> = lines.iter().flat_map(of_line).collect();
+    runs.sort_by_key(|(row, _)| row.rank == Rank::Plain);
+    runs
+}
+
+/// What one of the jobs takes up.
+struct Run<'a> {
+    row: Row,
+    seed: u64,
+    /// How many wait behind it.
+    left: usize,
+    /// Keeps away others of its kind.
+    _alone: Option<MutexGuard<'a, ()>>,
+}
+
 /// Three brokers are a crowd: while they run, only rows with fewer run beside them.
-fn next<'a>(
-    queue: &Mutex<VecDeque<(Row, u64)>>,
-    crowd: &'a Mutex<()>,
-) -> Option<((Row, u64), usize, Option<MutexGuard<'a, ()>>)> {
+fn next<'a>(queue: &Mutex<VecDeque<(Row, u64)>>, crowd: &'a Mutex<()>) -> Option<Run<'a>> {
     let mut waiting = queue.lock().unwrap();
     let is_crowd = |(row, _): &(Row, u64)| row.servers == Servers::ThreeBrokers;
     let alone = crowd.try_lock().ok();
     let first = waiting.iter().position(|run| alone.is_some() || !is_crowd(run));
-    let run = waiting.remove(first.unwrap_or_default())?;
+    let (row, seed) = waiting.remove(first.unwrap_or_default())?;
     let left = waiting.len();
     drop(waiting);
-    let alone = match alone {
-        _ if !is_crowd(&run) => None,
+    let _alone = match alone {
+        _ if !is_crowd(&(row, seed)) => None,
         Some(alone) => Some(alone),
         None => Some(crowd.lock().unwrap()),
     };
-    Some((run, left, alone))
+    Some(Run { row, seed, left, _alone })
 }
 
 /// One seed of one row, from the first server to the verdict.
@@ -104,7 +119,8 @@ fn one(row: &Row, seed: u64) -> Outcome {
             Inject::Run(inject) => inject,
             Inject::Alone(run) => {
                 outcome.notes.push(run(seed));
-                return Verdict::default();
+                outcome.verdict = Ok(Verdict::default());
+                return;
             }
             Inject::NotHere(why) => panic!("{why}"),
         };
@@ -115,12 +131,17 @@ fn one(row: &Row, seed: u64) -> Outcome {
         outcome.recoveries_ms = std::mem::take(&mut fire.recoveries).into_iter().map(millis).collect();
         outcome.notes = std::mem::take(&mut fire.notes);
         (outcome.p99_ms, outcome.events) = fire.load.truth(|truth| (millis(truth.p99()), truth.stored()));
-        if verdict.is_clean() { verdict } else { fire.give_up(&verdict) }
+        outcome.verdict = Ok(verdict);
+        match &outcome.verdict {
+            Ok(verdict) if !verdict.is_clean() => fire.give_up(verdict),
+            _ => {}
+        }
     }));
-    outcome.verdict = burnt.map_err(|panic| {
+    if let (Err(panic), Err(_)) = (burnt, &outcome.verdict) {
         let text = panic.downcast_ref::<String>().cloned();
-        text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
-    });
+        let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
+        outcome.verdict = Err(text.unwrap_or_default());
+    }
     outcome
 }
 

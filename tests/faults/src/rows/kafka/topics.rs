@@ -64,7 +64,7 @@ pub(super) fn recreated(seed: u64) -> String {
     format!("halted over a restart, with {few} records in each partition")
 }
 
-/// As before, but the new log grows beyond the old positions.
+/// As before, but the new log grows beyond the old positions; and then somebody says that it was meant.
 pub(super) fn recreated_and_filled(seed: u64) -> String {
     let mut random = StdRng::seed_from_u64(seed);
     let mut suite = counting(20);
@@ -73,13 +73,22 @@ pub(super) fn recreated_and_filled(seed: u64) -> String {
         suite.service("reports").kill();
     }
     anew(&suite);
-    publish(&suite, "bluebird", random.random_range(30..50), 0..PARTITIONS);
+    let each = random.random_range(30..50);
+    publish(&suite, "bluebird", each, 0..PARTITIONS);
     if !is_running {
         suite.service("reports").restart();
     }
     expect_trouble(&suite, "topic_recreated");
     expect_installs(&suite, &[("acme", 80)]);
-    format!("halted, {}", if is_running { "while reading" } else { "at the start" })
+
+    let listed = suite.cli(&["positions", "ls", "--stage", "reports.installs"]);
+    assert_eq!(listed.matches("topic_recreated").count(), PARTITIONS as usize, "{listed}");
+    for partition in 0..PARTITIONS {
+        let place = ["positions", "skip", "reports.installs", "--partition", &partition.to_string()];
+        suite.cli(&[&place[..], &["--to", "first", "--reason", "it was meant"]].concat());
+    }
+    expect_installs(&suite, &[("acme", 80), ("bluebird", i64::from(PARTITIONS) * each as i64)]);
+    format!("halted, {}; counted when it was told to", if is_running { "while reading" } else { "at the start" })
 }
 
 /// Each partition loses another part of what was not read.
