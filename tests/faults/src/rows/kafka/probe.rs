@@ -78,13 +78,13 @@ pub(super) fn peak(suite: &Suite, name: &str) -> u64 {
     suite.services[name].process.peak().unwrap() >> 20
 }
 
-/// Gives every partition of the suite's topics the next node as its leader.
-pub(super) fn move_leaders(fire: &Fire, round: i32) {
+/// Gives every partition of the suite's topics another node as its leader; the first ones are led by `from` now.
+pub(super) fn move_leaders(fire: &Fire, from: usize) {
     let topics = [topic::ACTIVITY, topic::INSTALLS, topic::EVENTS, topic::POSTBACKS];
     let all = topics.iter().flat_map(|topic| (0..4).map(move |partition| (topic, partition)));
     let partitions: Vec<Value> = all
         .map(|(topic, partition)| {
-            let replicas: Vec<i32> = (0..3).map(|place| (partition + round + place) % 3 + 1).collect();
+            let replicas: Vec<usize> = (0..3).map(|place| (partition + from + place) % 3 + 1).collect();
             json!({ "topic": topic, "partition": partition, "replicas": replicas })
         })
         .collect();
