@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use ledger::{Positions, Skip};
+use ledger::{Positions, Skip, Value};
 use serde::Serialize;
 use stream::{Error, Group, Kafka, Offset, Partition, Watermarks};
 
@@ -156,10 +156,9 @@ fn standings(kafka: &Kafka, redis: &ledger::Redis, stage: KnownStage) -> anyhow:
                 };
                 standing.position = seen.position.map(|position| position.0);
                 standing.skips = positions.skips(seen.partition)?;
+                let balance = seen.values.into_iter().next().and_then(Value::balance);
+                marks.extend(balance.and_then(|balance| balance.last).map(|last| (seen.partition, last)));
             }
-            let read: Vec<i32> =
-                listed.iter().filter(|each| each.position.is_some()).map(|each| each.partition).collect();
-            marks = positions.marks(&read)?;
         }
     }
     let replaced = watermarks.replaced(stage.topic, &marks)?;

@@ -1,7 +1,7 @@
 //! Questions to the ledger, and what was seen: values together with the position they belong to.
 
 use redis::{Cmd, FromRedisValue, ParsingError, Value as Raw};
-use stream::{Balance, Error, Offset, Result};
+use stream::{Balance, Error, Mark, Offset, Result};
 
 use crate::layout::{BALANCE, Layout};
 use crate::script;
@@ -73,7 +73,7 @@ impl Value {
 
     /// The answer to [`Ask::balance`]; none where nothing was stored since balances are kept.
     pub fn balance(self) -> Option<Balance> {
-        let mut balance = None;
+        let (mut balance, mut last, mut appended_at) = (None, None, None);
         for (field, count) in self.counters() {
             let balance = balance.get_or_insert(Balance::new(Offset(0)));
             let amount = u64::try_from(count).unwrap_or_default();
@@ -83,10 +83,12 @@ impl Value {
                 "refused" => balance.refused = amount,
                 "repeated" => balance.repeated = amount,
                 "out" => balance.out = amount,
+                "last" => last = Some(Offset(count)),
+                "appended_at" => appended_at = Some(count),
                 _ => {}
             }
         }
-        balance
+        balance.map(|balance| Balance { last: last.zip(appended_at).map(Mark::from), ..balance })
     }
 
     /// The fields of a hash whose values are integers.

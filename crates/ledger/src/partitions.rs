@@ -23,11 +23,12 @@ impl Partitions {
         (registry, generation): (&Registry, u32),
         topics: &'static [&'static str],
     ) -> Result<Self> {
-        let now = require_equal(&counts(kafka, topics)?)?;
+        let found = counts(kafka, topics)?;
+        let now = require_equal(&found)?;
         let first = registry.first("partitions", &generation.to_string(), &now.to_string()).await?;
         let count =
             first.parse().map_err(|_| Error::fatal(format!("the number of partitions is stored as {first:?}")))?;
-        topics.iter().try_for_each(|topic| require_unchanged(topic, count, now))?;
+        require_all_unchanged(&found, count)?;
         Ok(Self { kafka: kafka.clone(), topics, count })
     }
 
@@ -45,7 +46,7 @@ impl Partitions {
             }
             let (kafka, topics) = (self.kafka.clone(), self.topics);
             match tokio::task::spawn_blocking(move || counts(&kafka, topics)).await? {
-                Ok(found) => found.iter().try_for_each(|&(topic, now)| require_unchanged(topic, self.count, now))?,
+                Ok(found) => require_all_unchanged(&found, self.count)?,
                 // Where Kafka does not answer, the stages say so; the next look comes.
                 Err(error) => debug!(%error, "cannot look at the numbers of partitions"),
             }
@@ -63,6 +64,10 @@ pub fn require_unchanged(topic: &str, first: usize, now: usize) -> Result<()> {
         "partitions_changed: topic {topic} has {now} partitions, and {first} when this service first ran; to grow, make new \
          topics with the new count, raise redis.generation, and let the services read from the beginning"
     )))
+}
+
+fn require_all_unchanged(found: &[(&str, usize)], first: usize) -> Result<()> {
+    found.iter().try_for_each(|&(topic, now)| require_unchanged(topic, first, now))
 }
 
 fn counts(kafka: &Kafka, topics: &[&'static str]) -> Result<Vec<(&'static str, usize)>> {
@@ -95,5 +100,14 @@ mod tests {
         require_unchanged("activity", 4, 4).unwrap();
         let changed = require_unchanged("activity", 4, 6).unwrap_err().to_string();
         assert!(changed.starts_with("partitions_changed: topic activity has 6 partitions, and 4"), "{changed}");
+        let found =
+            |counts: [usize; 3]| ["installs", "events", "postbacks"].into_iter().zip(counts).collect::<Vec<_>>();
+        require_all_unchanged(&found([4, 4, 4]), 4).unwrap();
+        for (counts, topic) in
+            [([5, 4, 4], "installs"), ([4, 5, 4], "events"), ([4, 4, 5], "postbacks"), ([5, 5, 5], "installs")]
+        {
+            let refused = require_all_unchanged(&found(counts), 4).unwrap_err().to_string();
+            assert!(refused.starts_with(&format!("partitions_changed: topic {topic} has 5")), "{refused}");
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! For an operator: where each partition of a stage stands, and moving on over what cannot be read.
 
-use stream::{Error, Mark, Offset, Result};
+use stream::{Error, Offset, Result};
 
-use crate::ask::{self, Seen};
+use crate::ask::{self, Ask, Seen};
 use crate::connection::{Connection, Redis};
 use crate::layout::Layout;
 use crate::script;
@@ -27,25 +27,12 @@ impl Positions {
         Ok(Self { connection: Connection::open(redis)?, layout: Layout::new(stage, redis.generation, topic) })
     }
 
-    /// Every partition that was ever assigned; empty where the stage never ran.
+    /// Every partition that was ever assigned, with its balance; empty where the stage never ran.
     pub fn stored(&mut self) -> Result<Vec<Seen>> {
         let (mut partitions,): (Vec<i32>,) =
             self.connection.query(redis::pipe().cmd("SMEMBERS").arg(self.layout.partitions()))?;
         partitions.sort_unstable();
         partitions.into_iter().map(|partition| self.seen(partition)).collect()
-    }
-
-    /// The last record that each of these partitions read, where it is known.
-    pub fn marks(&mut self, partitions: &[i32]) -> Result<Vec<(i32, Mark)>> {
-        let mut marks = Vec::new();
-        for &partition in partitions {
-            let balance = self.layout.balance(partition);
-            let (offset, appended_at): (Option<i64>, Option<i64>) = self.connection.query(
-                redis::pipe().cmd("HGET").arg(&balance).arg("last").cmd("HGET").arg(balance).arg("appended_at"),
-            )?;
-            marks.extend(offset.map(Offset).zip(appended_at).map(|mark| (partition, mark.into())));
-        }
-        Ok(marks)
     }
 
     /// What was skipped so far, oldest first.
@@ -76,7 +63,7 @@ impl Positions {
 
     fn seen(&mut self, partition: i32) -> Result<Seen> {
         let mut pipeline = redis::pipe();
-        pipeline.add_command(ask::command(&self.layout, partition, &[]));
+        pipeline.add_command(ask::command(&self.layout, partition, &[Ask::balance()]));
         let (answer,) = self.connection.query(&pipeline)?;
         ask::seen(partition, answer)
     }

@@ -27,13 +27,7 @@ fn position_key(partition: i32) -> String {
 fn move_slot(cluster: &RedisCluster, slot: u16, to: usize) {
     let from = cluster.holder(slot);
     cluster.open_slot(slot, to);
-    loop {
-        let keys = cluster.keys(from, slot, 5);
-        if keys.is_empty() {
-            break;
-        }
-        cluster.move_keys(&keys.iter().map(String::as_str).collect::<Vec<_>>(), (from, to));
-    }
+    cluster.move_all_keys(slot, (from, to));
     cluster.close_slot(slot, to);
 }
 

@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use rdkafka::Offset as Place;
 use rdkafka::consumer::{BaseConsumer, Consumer as _, ConsumerContext};
-use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::halt::{Halt, HaltCode};
 use crate::tail::{Start, Tail, Until};
-use crate::watermarks::{each_offset, offsets};
+use crate::watermarks::{each_offset, list, offsets};
 use crate::{Bookmark, Error, Kafka, Mark, Offset, Partition, Result, Standing};
 
 /// How long Kafka may take to answer for the committed offsets. While a transaction holds one open, it does not.
@@ -25,10 +24,7 @@ pub(crate) fn standings<C: ConsumerContext>(
     topic: &Arc<str>,
     partitions: &[i32],
 ) -> Result<Vec<Standing>> {
-    let mut asked = TopicPartitionList::with_capacity(partitions.len());
-    for &id in partitions {
-        asked.add_partition_offset(topic, id, Place::Invalid)?;
-    }
+    let asked = list(topic, partitions.iter().map(|&id| (id, Place::Invalid)))?;
     let committed = consumer.committed_offsets(asked, ANSWER_WITHIN)?;
     let first = offsets(consumer, topic, partitions, Place::Beginning)?;
     let end = offsets(consumer, topic, partitions, Place::End)?;

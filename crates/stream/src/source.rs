@@ -18,7 +18,7 @@ use crate::rebalance::{Change, Rebalance};
 use crate::recognise::{recognise, standings};
 use crate::stable::Hanging;
 use crate::standstill::Standstill;
-use crate::watermarks::offsets;
+use crate::watermarks::{list, offsets};
 use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, Sink, Standing};
 
 /// How long Kafka may take to answer a question about offsets.
@@ -165,7 +165,7 @@ impl Source {
             return Ok(());
         }
         let offsets = news.iter().map(|&(id, position)| (id, KafkaOffset::Offset(position.0)));
-        self.consumer.commit(&self.list(offsets)?, CommitMode::Async)?;
+        self.consumer.commit(&list(&self.topic, offsets)?, CommitMode::Async)?;
         self.witnessed.extend(news);
         self.witnessed_at = Instant::now();
         Ok(())
@@ -255,7 +255,7 @@ impl Source {
             }
         }
         let starts = positions.iter().map(|(&id, position)| (id, KafkaOffset::Offset(position.0)));
-        self.consumer.assign(&self.list(starts)?)?;
+        self.consumer.assign(&list(&self.topic, starts)?)?;
         if !S::WITNESSED {
             self.note_first_start(&standings, &positions)?;
         }
@@ -277,15 +277,7 @@ impl Source {
             return Ok(());
         }
         let starts = starts.into_iter().map(|(&id, position)| (id, KafkaOffset::Offset(position.0)));
-        Ok(self.consumer.commit(&self.list(starts)?, CommitMode::Sync)?)
-    }
-
-    fn list(&self, offsets: impl Iterator<Item = (i32, KafkaOffset)>) -> Result<TopicPartitionList> {
-        let mut list = TopicPartitionList::new();
-        for (id, offset) in offsets {
-            list.add_partition_offset(&self.topic, id, offset)?;
-        }
-        Ok(list)
+        Ok(self.consumer.commit(&list(&self.topic, starts)?, CommitMode::Sync)?)
     }
 }
 

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
-use rdkafka::topic_partition_list::{Offset as Place, TopicPartitionList};
+use rdkafka::topic_partition_list::Offset as Place;
 
 use crate::kafka::Quiet;
-use crate::watermarks::{offsets, partitions};
+use crate::watermarks::{list, offsets, partitions};
 use crate::{Error, Kafka, Offset, Partition, Result};
 
 /// Reads some partitions of a topic from where it is told, and leaves no trace in Kafka: no group, no committed offset.
@@ -139,11 +139,8 @@ impl Tail {
             .filter(|((_, end), (_, from))| from < end)
             .map(|((id, end), _)| (*id, *end))
             .collect();
-        let mut assignment = TopicPartitionList::with_capacity(unread.len());
-        for (partition, offset) in from.iter().filter(|(partition, _)| unread.contains_key(partition)) {
-            assignment.add_partition_offset(topic, *partition, Place::Offset(*offset))?;
-        }
-        consumer.assign(&assignment)?;
+        let starts = from.into_iter().filter(|(partition, _)| unread.contains_key(partition));
+        consumer.assign(&list(topic, starts.map(|(partition, offset)| (partition, Place::Offset(offset))))?)?;
         Ok(Self { consumer, topic: topic.into(), unread })
     }
 

@@ -116,11 +116,7 @@ pub(crate) fn each_offset<C: ConsumerContext>(
     if asked.is_empty() {
         return Ok(Vec::new());
     }
-    let mut list = TopicPartitionList::with_capacity(asked.len());
-    for &(partition, place) in asked {
-        list.add_partition_offset(topic, partition, place)?;
-    }
-    let answered = consumer.offsets_for_times(list, PATIENCE)?;
+    let answered = consumer.offsets_for_times(list(topic, asked.iter().copied())?, PATIENCE)?;
     let mut found = Vec::with_capacity(asked.len());
     let mut after_the_last = Vec::new();
     for element in answered.elements() {
@@ -140,6 +136,15 @@ pub(crate) fn each_offset<C: ConsumerContext>(
     }
     found.sort_unstable_by_key(|(partition, _)| asked.iter().position(|(id, _)| id == partition));
     Ok(found)
+}
+
+/// Places in partitions, as librdkafka is told of them.
+pub(crate) fn list(topic: &str, places: impl IntoIterator<Item = (i32, Place)>) -> Result<TopicPartitionList> {
+    let mut list = TopicPartitionList::new();
+    for (partition, place) in places {
+        list.add_partition_offset(topic, partition, place)?;
+    }
+    Ok(list)
 }
 
 fn missing(topic: &str) -> Error {

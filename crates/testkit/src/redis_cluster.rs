@@ -85,6 +85,19 @@ impl RedisCluster {
         self.nodes[from].command(&arguments);
     }
 
+    /// Moves every key of an open slot, a few at a time; answers how many.
+    pub fn move_all_keys(&self, slot: u16, (from, to): (usize, usize)) -> usize {
+        let mut moved = 0;
+        loop {
+            let keys = self.keys(from, slot, 5);
+            if keys.is_empty() {
+                return moved;
+            }
+            moved += keys.len();
+            self.move_keys(&keys.iter().map(String::as_str).collect::<Vec<_>>(), (from, to));
+        }
+    }
+
     /// The keys of a slot that a node holds, at most `limit`.
     pub fn keys(&self, node: usize, slot: u16, limit: usize) -> Vec<String> {
         let keys = self.nodes[node].command(&["CLUSTER", "GETKEYSINSLOT", &slot.to_string(), &limit.to_string()]);

@@ -48,8 +48,8 @@ impl Fire {
             Servers::Proxied => Suite::on(Kafka::start_behind_proxy),
         };
         let cluster = (servers == Servers::Cluster).then(|| RedisCluster::start(suite.folder().join("cluster")));
-        for (service, cluster) in SERVICES.iter().flat_map(|service| Some((service, cluster.as_ref()?))) {
-            suite.set(service, "redis.url", &cluster.url());
+        if let Some(cluster) = &cluster {
+            SERVICES.iter().for_each(|service| suite.set(service, "redis.url", &cluster.url()));
         }
         suite.rules(&receiver.rules(&SOURCES));
         suite.set("attribution", "hold", "1s");

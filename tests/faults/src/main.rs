@@ -15,7 +15,6 @@ mod verdict;
 
 mod fold;
 mod log;
-
 mod results;
 mod runner;
 

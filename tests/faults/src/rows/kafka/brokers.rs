@@ -29,7 +29,8 @@ pub(super) fn leader_killed(fire: &mut Fire) {
     fire.run_for(2 * S..4 * S);
 }
 
-/// All of them die, for longer than an outcome waits for its acknowledgement; what is sent meanwhile is refused at once, and is not stored.
+/// All of them die, for longer than an outcome waits for its acknowledgement. What is sent meanwhile is refused at once, and
+/// is not stored.
 pub(super) fn all_killed(fire: &mut Fire) {
     fire.allow_repeats(2 * IN_FLIGHT);
     fire.run_for(2 * S..5 * S);

@@ -29,15 +29,7 @@ pub(super) fn slots_move(fire: &mut Fire) {
         cluster.open_slot(slot, to);
         fire.broken();
         fire.run_for(S / 2..S);
-        loop {
-            let cluster = fire.cluster();
-            let keys = cluster.keys(from, slot, 5);
-            if keys.is_empty() {
-                break;
-            }
-            moved += keys.len();
-            cluster.move_keys(&keys.iter().map(String::as_str).collect::<Vec<_>>(), (from, to));
-        }
+        moved += fire.cluster().move_all_keys(slot, (from, to));
         fire.cluster().close_slot(slot, to);
         fire.mended();
         fire.flows(30 * S);
