@@ -1,19 +1,23 @@
 //! What a stage measures of itself: the only place in the loop's reach that knows of metrics.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use metrics::{Counter, Gauge, counter, gauge};
-use tracing::{error, info};
+use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
+use tracing::{error, info, warn};
 
 use crate::flood::Flood;
 use crate::halt::{HaltCode, Halts};
 use crate::{Batch, Error};
+
+/// A commit that takes longer is worth a line: nothing else of the stage's partitions is read meanwhile.
+const SLOW_COMMIT: Duration = Duration::from_secs(2);
 
 pub(crate) struct Meter {
     stage: String,
     records: Counter,
     rejects: Counter,
     commits: Counter,
+    commit_seconds: Histogram,
     behind: Gauge,
     alarm: Gauge,
     halted: [(HaltCode, Gauge); HaltCode::ALL.len()],
@@ -29,6 +33,7 @@ impl Meter {
             records: counter!("attributary_records_total", &label()),
             rejects: counter!("attributary_rejects_total", &label()),
             commits: counter!("attributary_commits_total", &label()),
+            commit_seconds: histogram!("attributary_commit_seconds", &label()),
             behind: gauge!("attributary_seconds_behind", &label()),
             alarm: gauge!("attributary_reject_flood", &label()),
             halted: HaltCode::ALL.map(|code| {
@@ -55,6 +60,14 @@ impl Meter {
             error!(stage = self.stage, "many records are refused: see them with `attributary dead ls`");
         } else {
             info!(stage = self.stage, "records are accepted again");
+        }
+    }
+
+    /// The sink took so long to store a step's work.
+    pub(crate) fn committed(&self, took: Duration) {
+        self.commit_seconds.record(took);
+        if took >= SLOW_COMMIT {
+            warn!(stage = self.stage, seconds = took.as_secs_f64(), "a commit was slow");
         }
     }
 

@@ -32,6 +32,9 @@ pub struct Publisher {
 /// What a killed replica leaves open is in everybody's way for so long, and until the brokers look for it.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(5);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// `send_offsets_to_transaction` can wait for a coordinator whose broker has left the cluster, without end, until some
+/// connection comes or goes (librdkafka 5456 and 5511). While it waits all connections are idle: one of them goes by this.
+const IDLE_CONNECTION: Duration = Duration::from_secs(5);
 
 impl Publisher {
     /// `name` is the stage, such as `attribution.decide`; `kafka.instance` tells its replicas apart.
@@ -44,6 +47,7 @@ impl Publisher {
         for key in ["transaction.timeout.ms", "message.timeout.ms"] {
             config.set(key, TRANSACTION_TIMEOUT.as_millis().to_string());
         }
+        config.set("connections.max.idle.ms", IDLE_CONNECTION.as_millis().to_string());
         // What librdkafka refuses is wrong now and at every try.
         BaseProducer::from_config_and_context(&config, Sending)
             .map_err(|error| Error::configuration(format!("kafka.options: {error}")))?;

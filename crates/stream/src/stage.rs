@@ -1,7 +1,7 @@
 //! The loop: poll, handle, dead-letter, commit. And the one recovery.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tracing::{info, warn};
 
@@ -80,7 +80,9 @@ where
             self.dead.send(batch)
         })?;
         if !parts.is_empty() {
+            let started = Instant::now();
             self.sink.commit(Work { owner: self.source.owner(), parts })?;
+            self.meter.committed(started.elapsed());
             self.source.stored::<S>()?;
         }
         self.source.check(&mut self.sink)?;
