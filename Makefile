@@ -7,7 +7,7 @@ CARGO := cargo
 NEED := deploy/need.sh
 FAULTS_NEED := build cargo java maven redis-server curl
 
-.PHONY: help demo test check fmt lint deny e2e faults faults-short bench compose-test docs-check clean
+.PHONY: help demo test check fmt lint deny e2e faults faults-short bench instructions compose-test docs-check clean
 
 help: ## Lists the targets.
 	@grep -hE '^[a-z0-9-]+:.*## ' Makefile | sed -E 's/^([a-z0-9-]+):.*## /  make \1\t/' | expand -t 22
@@ -18,7 +18,7 @@ demo: ## Kafka, Redis, every service and a traffic simulator, with a live view. 
 	@$(CARGO) build --release --locked --bins
 	@target/release/attributary demo $(ARGS)
 
-test: check deny e2e faults-short ## Everything: lint, unit and property tests, the end-to-end tests on a real Kafka and Redis, and the worst faults.
+test: check deny instructions e2e faults-short ## Everything: lint, unit and property tests, instructions a record, the end-to-end tests on a real Kafka and Redis, and the worst faults.
 
 check: lint ## The part that needs neither Java nor servers.
 	$(CARGO) test --workspace --locked --exclude e2e --exclude ledger --exclude testkit
@@ -69,6 +69,11 @@ BENCH = $(foreach option,JOB PEERS ROUNDS EVENTS SEED BYTES MALFORMED ZIPF KEYS 
 
 compose-test: ## docker compose up for real, simulate and verify against it.
 	deploy/compose-test.sh
+
+instructions: ## What a record takes of reports and of decide, held to bench/instructions.json within 3 %. UPDATE=true writes it anew.
+	@$(NEED) build cargo valgrind
+	$(CARGO) build --locked -p bench --bin bench
+	target/debug/bench gate $(if $(UPDATE),--update)
 
 clean: ## Removes what was built here.
 	$(CARGO) clean

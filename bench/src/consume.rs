@@ -58,19 +58,18 @@ pub(crate) struct Saw {
 }
 
 /// The settings of a stage's consumer in `stream`: a floor with others would be another floor.
-const SETTINGS: [(&str, &str); 12] = [
+const SETTINGS: [(&str, &str); 11] = [
     ("enable.auto.commit", "false"),
     ("enable.auto.offset.store", "false"),
     ("auto.offset.reset", "error"),
     ("isolation.level", "read_committed"),
-    ("session.timeout.ms", "8000"),
-    ("heartbeat.interval.ms", "2500"),
+    ("session.timeout.ms", "6000"),
+    ("heartbeat.interval.ms", "500"),
     ("max.poll.interval.ms", "300000"),
     ("partition.assignment.strategy", "range"),
     ("fetch.queue.backoff.ms", "5"),
     ("queued.max.messages.kbytes", "16384"),
     ("fetch.message.max.bytes", "4194304"),
-    ("fetch.wait.max.ms", "50"),
 ];
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -14,6 +14,9 @@ mod record;
 mod shape;
 mod truth;
 
+mod gate;
+mod work;
+
 mod child;
 mod page;
 mod picture;
@@ -42,12 +45,19 @@ enum Part {
     /// One bare consumer, as the bench starts it.
     #[command(hide = true)]
     Consume(consume::Options),
+    /// The work on a record without Kafka and Redis, as the gate starts it.
+    #[command(hide = true)]
+    Work(work::Options),
+    /// Counts the instructions that a record takes, and compares them with the committed figures.
+    Gate(gate::Options),
 }
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.part {
         Some(Part::Consume(options)) => consume::run(&options),
+        Some(Part::Work(options)) => work::run(&options),
+        Some(Part::Gate(options)) => gate::run(&options),
         None => rounds::run(&cli.options),
     };
     match outcome {

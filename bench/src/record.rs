@@ -135,7 +135,7 @@ impl Install {
     }
 
     /// The record as `attribution` writes it.
-    fn json(&self, rng: &mut StdRng) -> String {
+    pub(crate) fn json(&self, rng: &mut StdRng) -> String {
         let [id, click]: [u128; 2] = [rng.random(), rng.random()];
         let (source, time) = (source_name(self.source), clock(self.time));
         let attribution = if self.source == ORGANIC {

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use crate::child::{Child, on_core};
 use crate::contender::{Cost, Watch};
+use crate::gate;
 use crate::record::{APPS, DAY, app_id};
 use crate::truth::{GROUPS, Truth};
 use crate::world::{binary, free_port, pause};
@@ -111,7 +112,5 @@ fn instructions(child: &Child, file: &Path) -> anyhow::Result<u64> {
     ensure!(dumped.status.success(), "callgrind_control: {}", String::from_utf8_lossy(&dumped.stderr));
     let dump = file.with_extension("1");
     let text = std::fs::read_to_string(&dump).context("reading what valgrind counted")?;
-    let sums = text.lines().filter_map(|line| line.strip_prefix("totals: ").or(line.strip_prefix("summary: ")));
-    let sums: Vec<u64> = sums.filter_map(|sum| sum.split(' ').next()?.parse().ok()).collect();
-    sums.into_iter().max().context("valgrind counted nothing")
+    gate::total(&text)
 }

@@ -57,7 +57,6 @@ fn bytes(text: &str) -> anyhow::Result<RangeInclusive<usize>> {
     Ok(least..=most)
 }
 
-#[cfg(test)]
 impl Default for Shape {
     fn default() -> Self {
         Self { bytes: None, malformed: 0, zipf: 1.0, keys: Keys::Contract }

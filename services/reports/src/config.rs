@@ -22,9 +22,10 @@ pub(crate) struct Http {
     pub(crate) listen: SocketAddr,
 }
 
+/// The configuration section `reports`.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(default, deny_unknown_fields)]
-pub(crate) struct Reports {
+pub struct Reports {
     /// How long counters live after their day.
     #[serde(with = "humantime_serde")]
     pub(crate) keep: Duration,

@@ -10,7 +10,7 @@ use crate::tally::{Place, Tally};
 pub(crate) type Handler = fn(&mut Batch<'_>, &Reports) -> anyhow::Result<Effects>;
 
 /// One record of `installs` is one install. A correction moves the count.
-pub(crate) fn installs(batch: &mut Batch<'_>, settings: &Reports) -> anyhow::Result<Effects> {
+pub fn installs(batch: &mut Batch<'_>, settings: &Reports) -> anyhow::Result<Effects> {
     let mut tally = Tally::new(settings);
     for Record { value: install, .. } in batch.decode::<Install>() {
         count_install(&mut tally, &install, install.current(), 1);

@@ -27,6 +27,9 @@ use stream::{Sink, Watermarks};
 use crate::config::Config;
 use crate::doors::Doors;
 
+pub use config::Reports;
+pub use count::installs;
+
 const SHELL: Shell =
     Shell { name: "reports", version: env!("CARGO_PKG_VERSION"), admin_port: 9102, exit_code: stream::exit_code };
 

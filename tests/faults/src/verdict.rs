@@ -145,11 +145,16 @@ impl Verdict {
         let earned_by_somebody = readable(&logs.installs).filter(|install| earned(install) != ORGANIC);
         let due: BTreeSet<String> = earned_by_somebody.map(|install| text(install, "event_id")).collect();
         let (mut told, mut flagged): (BTreeMap<String, usize>, BTreeSet<String>) = Default::default();
+        // The answer did not come, the request may have: whoever reads the attempts knows that it is made again.
+        let mut unanswered: BTreeSet<String> = BTreeSet::new();
         let mut delivered: BTreeMap<String, usize> = BTreeMap::new();
         for attempt in readable_attempts(&logs.postbacks) {
             let id = text(attempt, "delivery_id");
             if attempt["possibly_repeated"] == true {
                 flagged.insert(id.clone());
+            }
+            if matches!(attempt["class"].as_str(), Some("timeout" | "connect_reset")) {
+                unanswered.insert(id.clone());
             }
             if attempt["outcome"] == "delivered" {
                 *delivered.entry(id).or_default() += 1;
@@ -169,7 +174,7 @@ impl Verdict {
         for (id, _) in accepted.iter().filter(|(_, times)| **times > 1) {
             if flagged.contains(*id) {
                 self.repeats += 1;
-            } else {
+            } else if !unanswered.contains(*id) {
                 self.double.push(format!("delivery {id} arrived again and does not say so"));
             }
         }

@@ -53,7 +53,7 @@ fn a_whole_suite_has_no_findings() {
 #[test]
 fn each_damage_is_found() {
     type Damage = fn(&mut Logs, &mut Vec<Hit>);
-    let damages: [(&str, Damage, [usize; 4]); 10] = [
+    let damages: [(&str, Damage, [usize; 4]); 11] = [
         ("an acknowledged event is not there", |logs, _| drop(logs.activity.remove(0)), [1, 0, 0, 0]),
         ("an install has no decision", |logs, _| logs.installs.clear(), [1, 0, 0, 0]),
         ("an install is decided twice", |logs, _| logs.installs.push(logs.installs[0].clone()), [0, 1, 0, 0]),
@@ -77,6 +77,17 @@ fn each_damage_is_found() {
                 hits.push(hit("d"));
             },
             [0, 0, 0, 1],
+        ),
+        (
+            "a request came twice, and the first got no answer",
+            |logs, hits| {
+                let mut unanswered = logs.postbacks[0].clone();
+                let attempt = unanswered.value.as_mut().unwrap();
+                (attempt["outcome"], attempt["class"]) = (json!("retrying"), json!("timeout"));
+                logs.postbacks.insert(0, unanswered);
+                hits.push(hit("d"));
+            },
+            [0, 0, 0, 0],
         ),
         (
             "a record that cannot be read has no letter",
