@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
-use std::collections::HashSet;
 
 use event::{Activity, AppId, Attribution, Contributor, EventId, ORGANIC, Status, Text, TouchType};
+use hashbrown::HashSet;
 
 use crate::matching::{Objection, Tie, Tier};
 use crate::referrer::Referrer;
