@@ -145,8 +145,8 @@ impl Verdict {
         let earned_by_somebody = readable(&logs.installs).filter(|install| earned(install) != ORGANIC);
         let due: BTreeSet<String> = earned_by_somebody.map(|install| text(install, "event_id")).collect();
         let (mut told, mut flagged): (BTreeMap<String, usize>, BTreeSet<String>) = Default::default();
-        // The answer did not come, the request may have: whoever reads the attempts knows that it is made again.
-        let mut unanswered: BTreeSet<String> = BTreeSet::new();
+        // The answer did not come, the request may have: each such attempt explains one more arrival.
+        let mut unanswered: BTreeMap<String, usize> = BTreeMap::new();
         let mut delivered: BTreeMap<String, usize> = BTreeMap::new();
         for attempt in readable_attempts(&logs.postbacks) {
             let id = text(attempt, "delivery_id");
@@ -154,7 +154,7 @@ impl Verdict {
                 flagged.insert(id.clone());
             }
             if matches!(attempt["class"].as_str(), Some("timeout" | "connect_reset")) {
-                unanswered.insert(id.clone());
+                *unanswered.entry(id.clone()).or_default() += 1;
             }
             if attempt["outcome"] == "delivered" {
                 *delivered.entry(id).or_default() += 1;
@@ -171,10 +171,10 @@ impl Verdict {
         }
         let unheard = delivered.keys().filter(|id| !accepted.contains_key(id.as_str()));
         self.wrong.extend(unheard.map(|id| format!("delivery {id} was recorded and never arrived")));
-        for (id, _) in accepted.iter().filter(|(_, times)| **times > 1) {
+        for (id, times) in accepted.iter().filter(|(_, times)| **times > 1) {
             if flagged.contains(*id) {
                 self.repeats += 1;
-            } else if !unanswered.contains(*id) {
+            } else if *times > 1 + unanswered.get(*id).copied().unwrap_or_default() {
                 self.double.push(format!("delivery {id} arrived again and does not say so"));
             }
         }

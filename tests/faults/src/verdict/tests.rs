@@ -50,10 +50,18 @@ fn a_whole_suite_has_no_findings() {
     assert_eq!(judge(&truth, &logs, &hits), [0, 0, 0, 0]);
 }
 
+/// The attempt before this one, which timed out.
+fn unanswered(attempt: &Record) -> Record {
+    let mut attempt = attempt.clone();
+    let fields = attempt.value.as_mut().unwrap();
+    (fields["outcome"], fields["class"]) = (json!("retrying"), json!("timeout"));
+    attempt
+}
+
 #[test]
 fn each_damage_is_found() {
     type Damage = fn(&mut Logs, &mut Vec<Hit>);
-    let damages: [(&str, Damage, [usize; 4]); 11] = [
+    let damages: [(&str, Damage, [usize; 4]); 12] = [
         ("an acknowledged event is not there", |logs, _| drop(logs.activity.remove(0)), [1, 0, 0, 0]),
         ("an install has no decision", |logs, _| logs.installs.clear(), [1, 0, 0, 0]),
         ("an install is decided twice", |logs, _| logs.installs.push(logs.installs[0].clone()), [0, 1, 0, 0]),
@@ -80,14 +88,15 @@ fn each_damage_is_found() {
         ),
         (
             "a request came twice, and the first got no answer",
-            |logs, hits| {
-                let mut unanswered = logs.postbacks[0].clone();
-                let attempt = unanswered.value.as_mut().unwrap();
-                (attempt["outcome"], attempt["class"]) = (json!("retrying"), json!("timeout"));
-                logs.postbacks.insert(0, unanswered);
-                hits.push(hit("d"));
-            },
+            |logs, hits| (logs.postbacks.insert(0, unanswered(&logs.postbacks[0])), hits.push(hit("d"))).1,
             [0, 0, 0, 0],
+        ),
+        (
+            "a request came three times, and one got no answer",
+            |logs, hits| {
+                (logs.postbacks.insert(0, unanswered(&logs.postbacks[0])), hits.extend([hit("d"), hit("d")])).1
+            },
+            [0, 1, 0, 0],
         ),
         (
             "a record that cannot be read has no letter",
