@@ -57,27 +57,13 @@ pub(crate) struct Saw {
     pub(crate) times: Option<i128>,
 }
 
-/// The settings of a stage's consumer in `stream`: a floor with others would be another floor.
-const SETTINGS: [(&str, &str); 11] = [
-    ("enable.auto.commit", "false"),
-    ("enable.auto.offset.store", "false"),
-    ("auto.offset.reset", "error"),
-    ("isolation.level", "read_committed"),
-    ("session.timeout.ms", "6000"),
-    ("heartbeat.interval.ms", "500"),
-    ("max.poll.interval.ms", "300000"),
-    ("partition.assignment.strategy", "range"),
-    ("fetch.queue.backoff.ms", "5"),
-    ("queued.max.messages.kbytes", "16384"),
-    ("fetch.message.max.bytes", "4194304"),
-];
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A client with the settings of a stage.
+/// A client with the settings of a stage: a floor with others would be another floor.
 pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers).set("group.id", "bench");
-    for (key, value) in SETTINGS {
+    for (key, value) in stream::CONSUMER {
         config.set(key, value);
     }
     config.create().context("making a consumer")

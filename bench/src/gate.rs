@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use clap::{Args, ValueEnum as _};
 
+use crate::callgrind;
 use crate::work::{Part, RECORDS};
 use crate::world::repository;
 
@@ -67,24 +68,15 @@ fn count(part: Part) -> anyhow::Result<u64> {
     for (passes, sum) in PASSES.into_iter().zip(&mut sums) {
         let counted = folder.path().join(format!("{passes}"));
         let mut command = Command::new("valgrind");
-        command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", counted.display()));
+        callgrind::into(&mut command, &counted);
         command.arg(std::env::current_exe()?).args(["work", "--of", part.name(), "--passes", &passes.to_string()]);
         let output = command.output().context("starting valgrind: install it, or run `make instructions`")?;
         ensure!(output.status.success(), "valgrind: {}", String::from_utf8_lossy(&output.stderr));
-        *sum = total(&std::fs::read_to_string(&counted)?)?;
+        *sum = callgrind::total(&std::fs::read_to_string(&counted)?)?;
     }
     let [few, many] = sums;
     ensure!(many > few, "valgrind counted {few} and {many} instructions");
     Ok((many - few) / (RECORDS * (PASSES[1] - PASSES[0])))
-}
-
-/// The sum that stands in what callgrind wrote.
-pub(crate) fn total(text: &str) -> anyhow::Result<u64> {
-    let sums = text.lines().filter_map(|line| line.strip_prefix("totals: ").or(line.strip_prefix("summary: ")));
-    match sums.filter_map(|sum| sum.split(' ').next()?.parse().ok()).max() {
-        Some(sum) if sum > 0 => Ok(sum),
-        _ => bail!("valgrind counted nothing"),
-    }
 }
 
 #[cfg(test)]
@@ -98,11 +90,5 @@ mod tests {
             assert_eq!(judge(Part::Reports, figure, &committed).is_none(), is_fine, "{figure}");
         }
         assert!(judge(Part::Decide, 1, &committed).is_some_and(|why| why.contains("no committed figure")));
-    }
-
-    #[test]
-    fn the_sum_of_callgrind_is_the_larger_of_its_two() {
-        assert_eq!(total("events: Ir\nsummary: 12\ntotals: 34\n").unwrap(), 34);
-        assert!(total("events: Ir\n").is_err());
     }
 }

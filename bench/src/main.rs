@@ -14,6 +14,7 @@ mod record;
 mod shape;
 mod truth;
 
+mod callgrind;
 mod gate;
 mod work;
 

@@ -8,9 +8,9 @@ use std::process::Command;
 use anyhow::{Context, ensure};
 use serde_json::Value;
 
+use crate::callgrind;
 use crate::child::{Child, on_core};
 use crate::contender::{Cost, Watch};
-use crate::gate;
 use crate::record::{APPS, DAY, app_id};
 use crate::truth::{GROUPS, Truth};
 use crate::world::{binary, free_port, pause};
@@ -48,7 +48,7 @@ impl Service {
             Counting::Kernel => on_core(world.core, binary(self.binary)?),
             Counting::Valgrind => {
                 let mut command = on_core(world.core, "valgrind");
-                command.arg("--tool=callgrind").arg(format!("--callgrind-out-file={}", counted.display()));
+                callgrind::into(&mut command, &counted);
                 command.arg(binary(self.binary)?);
                 command
             }
@@ -112,5 +112,5 @@ fn instructions(child: &Child, file: &Path) -> anyhow::Result<u64> {
     ensure!(dumped.status.success(), "callgrind_control: {}", String::from_utf8_lossy(&dumped.stderr));
     let dump = file.with_extension("1");
     let text = std::fs::read_to_string(&dump).context("reading what valgrind counted")?;
-    gate::total(&text)
+    callgrind::total(&text)
 }

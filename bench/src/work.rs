@@ -78,15 +78,14 @@ fn count(passes: u64) -> anyhow::Result<()> {
 
 fn rule(passes: u64) -> anyhow::Result<()> {
     let rules = Rules::default();
-    let records: Vec<(String, Vec<String>)> =
-        (0..RECORDS / 10).map(|device| (install(device), clicks(device))).collect();
+    let records: Vec<(String, Vec<String>)> = (0..RECORDS).map(|device| (install(device), clicks(device))).collect();
     let mut devices = Vec::new();
     for (install, clicks) in &records {
         let clicks: Result<Vec<Activity<'_>>, _> = clicks.iter().map(|click| serde_json::from_str(click)).collect();
         let clicks = clicks.context("reading a click")?;
         devices.push((install, clicks.iter().filter_map(|click| Touch::of(click, &rules)).collect::<Vec<_>>()));
     }
-    for _ in 0..passes * 10 {
+    for _ in 0..passes {
         for (install, touches) in &devices {
             let install: Activity<'_> = serde_json::from_str(black_box(install)).context("reading an install")?;
             let decision = decide(&install, black_box(touches), &History::default(), &rules);

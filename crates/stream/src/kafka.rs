@@ -50,6 +50,22 @@ const PROTECTED: [&str; 8] = [
     "transactional.id",
 ];
 
+/// The settings of every consumer: it commits nothing by itself and never guesses a position.
+pub const CONSUMER: [(&str, &str); 11] = [
+    ("enable.auto.commit", "false"),
+    ("enable.auto.offset.store", "false"),
+    ("auto.offset.reset", "error"),
+    ("isolation.level", "read_committed"),
+    ("session.timeout.ms", "6000"),
+    ("heartbeat.interval.ms", "500"),
+    ("max.poll.interval.ms", "300000"),
+    ("partition.assignment.strategy", "range"),
+    // The default of a second leaves a fast consumer idle once its queue is full.
+    ("fetch.queue.backoff.ms", "5"),
+    ("queued.max.messages.kbytes", "16384"),
+    ("fetch.message.max.bytes", "4194304"),
+];
+
 impl Default for Kafka {
     fn default() -> Self {
         Self { brokers: "127.0.0.1:9092".into(), group: None, instance: None, options: BTreeMap::new() }
@@ -80,20 +96,7 @@ impl Kafka {
     /// A consumer that commits nothing by itself and never guesses a position.
     pub(crate) fn consumer(&self, name: &str) -> Result<ClientConfig> {
         let mut client = self.client(name)?;
-        for (key, value) in [
-            ("enable.auto.commit", "false"),
-            ("enable.auto.offset.store", "false"),
-            ("auto.offset.reset", "error"),
-            ("isolation.level", "read_committed"),
-            ("session.timeout.ms", "6000"),
-            ("heartbeat.interval.ms", "500"),
-            ("max.poll.interval.ms", "300000"),
-            ("partition.assignment.strategy", "range"),
-            // The default of a second leaves a fast consumer idle once its queue is full.
-            ("fetch.queue.backoff.ms", "5"),
-            ("queued.max.messages.kbytes", "16384"),
-            ("fetch.message.max.bytes", "4194304"),
-        ] {
+        for (key, value) in CONSUMER {
             client.set(key, value);
         }
         Ok(self.with_options(client))

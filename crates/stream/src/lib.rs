@@ -69,7 +69,7 @@ pub use delivery::Delivery;
 pub use error::{Error, Result, exit_code};
 pub use group::Group;
 pub use halt::{Halt, HaltCode};
-pub use kafka::{BatchLimits, Kafka};
+pub use kafka::{BatchLimits, CONSUMER, Kafka};
 pub use memory::MemoryBroker;
 pub use outgoing::Outgoing;
 pub use position::{Bookmark, Mark, Offset, Owner, Part, Partition, Standing, Work};
