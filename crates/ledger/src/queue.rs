@@ -29,6 +29,8 @@ pub struct Claimed {
     pub attempt: u32,
     /// The last attempt whose outcome was recorded.
     pub recorded: u32,
+    /// An attempt before that one may have been made, and has no recorded outcome.
+    pub has_gap: bool,
     /// When it was due: where an earlier claim came to nothing, the end of that lease.
     pub due_ms: i64,
     pub body: Vec<u8>,
@@ -58,8 +60,9 @@ impl Queue {
         let mut command = script::call(&script::CLAIM, 1);
         command.arg(self.due(partition, endpoint)).arg(claim.now_ms).arg(claim.lease_until_ms).arg(claim.limit);
         command.arg(self.key(partition, "d:"));
-        let claimed: Vec<(String, u32, u32, i64, Vec<u8>)> = self.connection.command(command).await?;
-        let taken = |(id, attempt, recorded, due_ms, body)| Claimed { id, attempt, recorded, due_ms, body };
+        let claimed: Vec<(String, u32, u32, bool, i64, Vec<u8>)> = self.connection.command(command).await?;
+        let taken =
+            |(id, attempt, recorded, has_gap, due_ms, body)| Claimed { id, attempt, recorded, has_gap, due_ms, body };
         Ok(claimed.into_iter().map(taken).collect())
     }
 
@@ -79,10 +82,17 @@ impl Queue {
         self.connection.command(command).await
     }
 
-    /// Records an attempt and moves the due time; does nothing if a later claim holds the delivery.
-    pub async fn retry(&self, (partition, endpoint): (i32, &str), id: &str, attempt: u32, due_ms: i64) -> Result<()> {
+    /// Records the claimed attempt and moves the due time; does nothing if a later claim holds the delivery. `has_gap` says
+    /// whether an attempt before it has no recorded outcome: that is not forgotten any more.
+    pub async fn retry(
+        &self,
+        (partition, endpoint): (i32, &str),
+        claimed: &Claimed,
+        (due_ms, has_gap): (i64, bool),
+    ) -> Result<()> {
         let mut command = script::call(&script::RETRY, 2);
-        command.arg(self.due(partition, endpoint)).arg(self.delivery(partition, id)).arg(id).arg(attempt).arg(due_ms);
+        command.arg(self.due(partition, endpoint)).arg(self.delivery(partition, &claimed.id));
+        command.arg(&claimed.id).arg(claimed.attempt).arg(due_ms).arg(u8::from(has_gap));
         self.connection.command(command).await
     }
 

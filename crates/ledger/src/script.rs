@@ -79,7 +79,8 @@ for _, id in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[1], 'LIMIT
     redis.call('ZADD', KEYS[1], ARGV[2], id)
     local attempt = redis.call('HINCRBY', delivery, 'attempt', 1)
     local recorded = tonumber(redis.call('HGET', delivery, 'recorded') or 0)
-    claimed[#claimed + 1] = {id, attempt, recorded, tonumber(due), body}
+    local gap = redis.call('HEXISTS', delivery, 'gap')
+    claimed[#claimed + 1] = {id, attempt, recorded, gap, tonumber(due), body}
   elseif redis.call('EXISTS', KEYS[1], delivery) == 1 then
     redis.call('ZREM', KEYS[1], id)
   end
@@ -114,12 +115,13 @@ return 1
 });
 
 /// Records an attempt and moves the due time, unless a later claim holds the delivery. KEYS: the schedule, the delivery.
-/// ARGV: id, attempt, due.
+/// ARGV: id, attempt, due, whether an attempt before it has no recorded outcome.
 pub(crate) static RETRY: LazyLock<Script> = LazyLock::new(|| {
     Script::new(
         r"
 if redis.call('HGET', KEYS[2], 'attempt') ~= ARGV[2] then return 0 end
 redis.call('HSET', KEYS[2], 'recorded', ARGV[2])
+if ARGV[4] == '1' then redis.call('HSET', KEYS[2], 'gap', 1) end
 redis.call('ZADD', KEYS[1], ARGV[3], ARGV[1])
 return 1
 ",

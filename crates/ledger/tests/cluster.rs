@@ -175,7 +175,7 @@ async fn a_delivery_at_the_other_node_is_not_taken_off_the_schedule() {
     cluster.close_slot(slot, to);
     let claimed = queue.claim(0, "acme", claim(200)).await.unwrap();
     assert_eq!(claimed.iter().map(|delivery| delivery.id.as_str()).collect::<Vec<_>>(), ["one"]);
-    queue.retry((0, "acme"), "one", claimed[0].attempt, 300).await.unwrap();
+    queue.retry((0, "acme"), &claimed[0], (300, false)).await.unwrap();
     queue.claim(0, "acme", claim(300)).await.unwrap();
     queue.finish(0, "acme", "one").await.unwrap();
     assert!(queue.endpoints(0).await.unwrap().is_empty());

@@ -35,7 +35,7 @@ fn at(now_ms: i64) -> Claim {
 }
 
 fn claimed(id: &str, (attempt, recorded): (u32, u32), due_ms: i64) -> Claimed {
-    Claimed { id: id.into(), attempt, recorded, due_ms, body: id.as_bytes().to_vec() }
+    Claimed { id: id.into(), attempt, recorded, has_gap: false, due_ms, body: id.as_bytes().to_vec() }
 }
 
 #[tokio::test]
@@ -56,10 +56,14 @@ async fn a_delivery_is_leased_retried_and_removed() {
         [claimed("two", (1, 0), 20), claimed("one", (2, 0), 115)]
     );
 
-    queue.retry((0, ENDPOINT), "one", 1, 150).await.unwrap();
+    queue.retry((0, ENDPOINT), &claimed("one", (1, 0), 10), (150, false)).await.unwrap();
     assert_eq!(queue.claim(0, ENDPOINT, at(151)).await.unwrap(), [], "the outcome of a lost lease moves nothing");
-    queue.retry((0, ENDPOINT), "one", 2, 150).await.unwrap();
-    assert_eq!(queue.claim(0, ENDPOINT, at(151)).await.unwrap(), [claimed("one", (3, 2), 150)]);
+    queue.retry((0, ENDPOINT), &claimed("one", (2, 0), 115), (150, true)).await.unwrap();
+    let third = Claimed { has_gap: true, ..claimed("one", (3, 2), 150) };
+    assert_eq!(queue.claim(0, ENDPOINT, at(151)).await.unwrap(), std::slice::from_ref(&third));
+    queue.retry((0, ENDPOINT), &third, (160, false)).await.unwrap();
+    let fourth = Claimed { has_gap: true, ..claimed("one", (4, 3), 160) };
+    assert_eq!(queue.claim(0, ENDPOINT, at(161)).await.unwrap(), [fourth], "a gap stays one");
 
     queue.finish(0, ENDPOINT, "one").await.unwrap();
     assert_eq!(queue.endpoints(0).await.unwrap(), [ENDPOINT]);

@@ -17,7 +17,7 @@ use super::board::{Known, Lot};
 use super::desk::Desk;
 use super::line::Line;
 use super::memory::{Doubt, Unrecorded};
-use super::ruling::{Duty, Sight, is_possibly_repeated, may_record};
+use super::ruling::{Attempts, Duty, Sight, may_record};
 use crate::clock::now_ms;
 use crate::delivery::Delivery;
 use crate::live::Live;
@@ -85,12 +85,17 @@ impl Errand {
             is_in_doubt: self.desk.memory.is_in_doubt(),
             has_answer: self.desk.memory.has_unrecorded(&self.claimed.id),
             perhaps_told_since: delivery.perhaps_told_since,
-            is_possibly_repeated: is_possibly_repeated(self.claimed.attempt, self.claimed.recorded),
+            was_left: self.attempts().was_left(),
             due_ms: self.claimed.due_ms,
             known: self.known,
             since_claim: self.claimed_at.elapsed(),
             is_session_over: self.desk.sessions() != self.sessions,
         }
+    }
+
+    fn attempts(&self) -> Attempts {
+        let Claimed { attempt: claimed, recorded, has_gap, .. } = self.claimed;
+        Attempts { claimed, recorded, has_gap }
     }
 
     async fn let_go(&self) -> Result<Ending> {
@@ -140,7 +145,11 @@ impl Errand {
         }
         self.count(&record, tried.latency);
         match next_at {
-            Some(due_ms) => self.retry_at(due_ms).await?,
+            Some(due_ms) => {
+                let place = (self.lot.partition, self.endpoint.as_str());
+                let next = (due_ms, self.attempts().leave_a_gap(attempt));
+                self.desk.queue(self.lot).retry(place, &self.claimed, next).await?;
+            }
             None => self.finish().await?,
         }
         Ok(if tried.verdict == Verdict::Gone { Ending::Gone(self.live.generation) } else { Ending::Settled })
@@ -166,7 +175,7 @@ impl Errand {
             url: Cow::Borrowed(&tried.url),
             answer: tried.answer.as_deref().map(Cow::Borrowed),
             next_attempt_at: next_at.map(Time::from_trusted_millis),
-            possibly_repeated: is_possibly_repeated(attempt, self.claimed.recorded),
+            possibly_repeated: self.attempts().is_possibly_repeated(attempt),
         }
     }
 
@@ -184,11 +193,6 @@ impl Errand {
         let class = attempt.class.as_deref().unwrap_or("none").to_owned();
         metrics::counter!("postbacks_attempts_total", "endpoint" => endpoint, "outcome" => outcome, "class" => class)
             .increment(1);
-    }
-
-    async fn retry_at(&self, due_ms: i64) -> Result<()> {
-        let place = (self.lot.partition, self.endpoint.as_str());
-        self.desk.queue(self.lot).retry(place, &self.claimed.id, self.claimed.attempt, due_ms).await
     }
 
     /// Remembers before it removes: if Redis brings the delivery back, it is known.

@@ -16,7 +16,7 @@ mod world;
 use proptest::prelude::*;
 use testkit::explore;
 
-use self::schedule::step;
+use self::schedule::{Answer, Fault, Step, step};
 use self::world::World;
 
 const COURIERS: usize = 2;
@@ -56,4 +56,47 @@ fn every_delivery_is_told_and_told_again_only_where_an_answer_could_be_lost() {
             "Redis was emptied",
         ],
     );
+}
+
+const CLAIM: [Step; 2] = [Step::Turn(0), Step::Claim(0)];
+const LOST: [Step; 4] = [Step::Begin(0, 0), Step::Answer(0, 0, Answer::Success), Step::Crash(0), Step::Pass(21_000)];
+
+#[test]
+fn a_lost_answer_is_still_told_of_after_a_recorded_one() {
+    let busy = [Step::Begin(0, 0), Step::Answer(0, 0, Answer::Busy), Step::Record(0, 0, Fault::None)];
+    assert_eq!(flags(&[&CLAIM, &LOST, &CLAIM, &busy, &[Step::Remove(0, 0, Fault::None)]]), [true, true]);
+}
+
+/// Courier 1 has an answer that Kafka did not acknowledge, and records it after courier 0 had the delivery.
+#[test]
+fn a_lost_answer_is_still_told_of_after_an_older_one_that_was_kept() {
+    let kept = [
+        Step::Move(1),
+        Step::Turn(1),
+        Step::Claim(1),
+        Step::Begin(1, 0),
+        Step::Answer(1, 0, Answer::Busy),
+        Step::Record(1, 0, Fault::NotApplied),
+        Step::Move(0),
+        Step::Pass(21_000),
+    ];
+    let recorded = [
+        Step::Move(1),
+        Step::Turn(1),
+        Step::Claim(1),
+        Step::Begin(1, 0),
+        Step::Record(1, 0, Fault::None),
+        Step::Remove(1, 0, Fault::None),
+    ];
+    assert_eq!(flags(&[&kept, &CLAIM, &LOST, &recorded]), [false, true]);
+}
+
+/// Whether each record of a delivery says that it may be a repetition.
+fn flags(schedule: &[&[Step]]) -> Vec<bool> {
+    let mut world = World::new();
+    for step in [Step::Schedule].iter().chain(schedule.iter().copied().flatten()) {
+        world.apply(step).unwrap();
+    }
+    world.settle().unwrap();
+    world.log.iter().map(|attempt| attempt.possibly_repeated).collect()
 }

@@ -26,8 +26,8 @@ pub(super) struct Sight {
     pub(super) has_answer: bool,
     /// It may have been told since this moment, in milliseconds.
     pub(super) perhaps_told_since: Option<i64>,
-    /// An earlier attempt was begun, and no outcome of it is in Redis.
-    pub(super) is_possibly_repeated: bool,
+    /// The claim before was left without an outcome in Redis.
+    pub(super) was_left: bool,
     /// When it was due: where an earlier claim came to nothing, the end of that lease.
     pub(super) due_ms: i64,
     pub(super) known: Known,
@@ -65,7 +65,7 @@ impl Sight {
         }
         let untold = self.perhaps_told_since.filter(|&since| since < self.known.since);
         // Whoever had it before may have recorded an outcome until the lease ended, and died before the removal.
-        let may_be_recorded = self.is_possibly_repeated && self.known.until < self.due_ms;
+        let may_be_recorded = self.was_left && self.known.until < self.due_ms;
         if untold.is_some() || may_be_recorded {
             return Duty::LookBack { since: untold };
         }
@@ -82,9 +82,33 @@ pub(super) fn may_record(since_claim: Duration, lease: Duration) -> bool {
     since_claim + RECORDED_WITHIN < lease
 }
 
-/// Whether an earlier attempt may have reached the endpoint although no outcome of it was recorded.
-pub(super) fn is_possibly_repeated(attempt: u32, recorded: u32) -> bool {
-    attempt.saturating_sub(1) > recorded
+/// What Redis says of the attempts of a delivery.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Attempts {
+    /// The claimed one.
+    pub(super) claimed: u32,
+    /// The last one whose outcome was recorded.
+    pub(super) recorded: u32,
+    /// One before that has no recorded outcome.
+    pub(super) has_gap: bool,
+}
+
+impl Attempts {
+    /// Whether the claim before was left without an outcome in Redis.
+    pub(super) fn was_left(self) -> bool {
+        self.claimed.saturating_sub(1) > self.recorded
+    }
+
+    /// Whether one before `made` may have reached the endpoint although no outcome of it was recorded.
+    pub(super) fn is_possibly_repeated(self, made: u32) -> bool {
+        self.has_gap || made.saturating_sub(1) > self.recorded
+    }
+
+    /// Whether any but `made`, of which the outcome is recorded now, has none. An answer that Kafka did not acknowledge is
+    /// recorded at a later claim: somebody else may have had the delivery between.
+    pub(super) fn leave_a_gap(self, made: u32) -> bool {
+        self.is_possibly_repeated(made) || self.claimed.saturating_sub(1) > made
+    }
 }
 
 /// Whether deliveries may be claimed by this board.

@@ -8,7 +8,7 @@ use super::schedule::{Answer, Fault};
 use super::world::{Attempt, World, name};
 use crate::courier::attempt::Tried;
 use crate::courier::memory::{Doubt, Unrecorded};
-use crate::courier::ruling::{Duty, RECORDED_WITHIN, Sight, is_possibly_repeated, lease, may_claim, may_record};
+use crate::courier::ruling::{Duty, RECORDED_WITHIN, Sight, lease, may_claim, may_record};
 use crate::schedule::Schedule;
 use crate::verdict::{Class, Verdict};
 
@@ -27,7 +27,7 @@ impl World {
         let Some(claimed) = self.redis.claim(self.now, lease_until) else { return };
         let (claimed_at, known, session) = (self.now, process.board.known, process.session);
         process.errands.push(Errand { claimed, claimed_at, known, session, state: State::Claimed });
-        if is_possibly_repeated(claimed.attempt, claimed.recorded) {
+        if claimed.attempts.was_left() {
             self.reached.note("claimed after a crash or a lost answer");
         }
         if courier != self.owner {
@@ -45,7 +45,7 @@ impl World {
         let process = &mut self.couriers[courier];
         let Some(at) = pick_errand(process, pick, |state| matches!(state, State::Claimed)) else { return };
         let Errand { claimed, claimed_at, known, session, .. } = process.errands[at];
-        let Claimed { id, attempt, recorded, due, perhaps_told_since } = claimed;
+        let Claimed { id, attempts, due, perhaps_told_since } = claimed;
         if !process.memory.take_up(&name(id)) {
             self.reached.note("claimed while under way");
             process.errands.remove(at);
@@ -56,7 +56,7 @@ impl World {
             is_in_doubt: process.memory.is_in_doubt(),
             has_answer: process.memory.has_unrecorded(&name(id)),
             perhaps_told_since,
-            is_possibly_repeated: is_possibly_repeated(attempt, recorded),
+            was_left: attempts.was_left(),
             due_ms: due,
             known,
             since_claim: elapsed(claimed_at, self.now),
@@ -108,7 +108,7 @@ impl World {
             Answer::Refused => Verdict::Failed(Class::Http4xx),
         };
         errand.state =
-            State::Answered { attempt: errand.claimed.attempt, tried: Tried::unsent(verdict, None), repeats };
+            State::Answered { attempt: errand.claimed.attempts.claimed, tried: Tried::unsent(verdict, None), repeats };
         let id = errand.claimed.id;
         let story = self.stories.entry(id).or_default();
         if verdict != Verdict::Delivered {
@@ -147,15 +147,15 @@ impl World {
             Verdict::Retry(_) => Schedule::default().wait(&name(id), attempt, None),
             _ => None,
         };
-        let next_at = wait.map(|wait| self.now + millis(wait));
-        let outcome = tried.verdict.outcome(next_at.is_some());
-        let possibly_repeated = is_possibly_repeated(attempt, claimed.recorded);
+        let next = wait.map(|wait| (self.now + millis(wait), claimed.attempts.leave_a_gap(attempt)));
+        let outcome = tried.verdict.outcome(next.is_some());
+        let possibly_repeated = claimed.attempts.is_possibly_repeated(attempt);
         let record = Attempt { at: self.now, id, outcome, possibly_repeated, repeats };
         let under_way = match fault {
-            Fault::None => Some(State::Recorded { next_at }),
+            Fault::None => Some(State::Recorded { next }),
             Fault::Delayed => {
                 let until = self.now + millis(RECORDED_WITHIN);
-                Some(State::Recording { until, attempt: record, next_at })
+                Some(State::Recording { until, attempt: record, next })
             }
             Fault::AnswerLost | Fault::NotApplied => None,
         };
@@ -184,10 +184,10 @@ impl World {
         let process = &mut self.couriers[courier];
         let Some(at) = pick_errand(process, pick, |state| matches!(state, State::Recorded { .. })) else { return };
         let Errand { claimed, state, .. } = process.errands.remove(at);
-        let State::Recorded { next_at } = state else { return };
+        let State::Recorded { next } = state else { return };
         let is_applied = matches!(fault, Fault::None | Fault::AnswerLost);
-        match next_at {
-            Some(due) if is_applied => self.redis.retry(claimed.id, claimed.attempt, due),
+        match next {
+            Some(next) if is_applied => self.redis.retry(&claimed, next),
             Some(_) => {}
             None => {
                 process.memory.remember(&name(claimed.id));

@@ -49,12 +49,15 @@ pub(super) enum State {
     Recording {
         until: i64,
         attempt: Attempt,
-        next_at: Option<i64>,
+        next: Next,
     },
     Recorded {
-        next_at: Option<i64>,
+        next: Next,
     },
 }
+
+/// When a delivery is due again, and whether its attempts leave a gap.
+pub(super) type Next = Option<(i64, bool)>;
 
 impl Process {
     /// Its stage got or lost the partition, or recovered.

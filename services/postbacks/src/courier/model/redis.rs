@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::courier::ruling::Attempts;
+
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Redis {
     /// How many deliveries of the log are scheduled.
@@ -14,14 +16,14 @@ struct Waiting {
     due: i64,
     attempt: u32,
     recorded: u32,
+    has_gap: bool,
     perhaps_told_since: Option<i64>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Claimed {
     pub(super) id: usize,
-    pub(super) attempt: u32,
-    pub(super) recorded: u32,
+    pub(super) attempts: Attempts,
     pub(super) due: i64,
     pub(super) perhaps_told_since: Option<i64>,
 }
@@ -44,9 +46,9 @@ impl Redis {
         let due = self.waiting.iter_mut().filter(|(_, waiting)| waiting.due <= now);
         let (&id, waiting) = due.min_by_key(|(_, waiting)| waiting.due)?;
         waiting.attempt += 1;
-        let Waiting { attempt, recorded, due, perhaps_told_since } = *waiting;
+        let Waiting { attempt: claimed, recorded, has_gap, due, perhaps_told_since } = *waiting;
         waiting.due = lease_until;
-        Some(Claimed { id, attempt, recorded, due, perhaps_told_since })
+        Some(Claimed { id, attempts: Attempts { claimed, recorded, has_gap }, due, perhaps_told_since })
     }
 
     pub(super) fn finish(&mut self, id: usize) {
@@ -54,15 +56,19 @@ impl Redis {
     }
 
     pub(super) fn give_back(&mut self, claimed: &Claimed) {
-        if let Some(waiting) = self.waiting.get_mut(&claimed.id).filter(|waiting| waiting.attempt == claimed.attempt) {
+        if let Some(waiting) =
+            self.waiting.get_mut(&claimed.id).filter(|waiting| waiting.attempt == claimed.attempts.claimed)
+        {
             waiting.attempt -= 1;
             waiting.due = claimed.due;
         }
     }
 
-    pub(super) fn retry(&mut self, id: usize, attempt: u32, due: i64) {
-        if let Some(waiting) = self.waiting.get_mut(&id).filter(|waiting| waiting.attempt == attempt) {
+    pub(super) fn retry(&mut self, claimed: &Claimed, (due, has_gap): (i64, bool)) {
+        let attempt = claimed.attempts.claimed;
+        if let Some(waiting) = self.waiting.get_mut(&claimed.id).filter(|waiting| waiting.attempt == attempt) {
             waiting.recorded = attempt;
+            waiting.has_gap |= has_gap;
             waiting.due = due;
         }
     }

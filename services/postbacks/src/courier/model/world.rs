@@ -168,10 +168,10 @@ impl World {
         self.now += ms;
         let running = self.couriers.iter_mut().filter(|process| !process.is_frozen);
         for errand in running.flat_map(|process| &mut process.errands) {
-            if let State::Recording { until, attempt, next_at } = errand.state {
+            if let State::Recording { until, attempt, next } = errand.state {
                 self.reached.note("delayed record arrived");
                 self.log.push(Attempt { at: self.now.min(until), ..attempt });
-                errand.state = State::Recorded { next_at };
+                errand.state = State::Recorded { next };
             }
         }
     }
