@@ -18,8 +18,8 @@ pub struct Dns {
 #[derive(Clone, Debug)]
 pub enum Name {
     Is(Ipv4Addr),
-    /// The first address once, and from then on the second.
-    Moves(Ipv4Addr, Ipv4Addr),
+    /// The one and the other in turn: whoever asks twice gets both.
+    Turns(Ipv4Addr, Ipv4Addr),
     ServFail,
     /// No answer at all, so that whoever asks waits.
     Silent,
@@ -110,7 +110,7 @@ fn answer(question: &[u8], state: &Mutex<State>) -> Option<Vec<u8>> {
         Some(Name::ServFail) => (SERVER_FAILURE, None),
         Some(Name::Silent) => return None,
         Some(Name::Is(address)) => (NO_ERROR, Some(*address)),
-        Some(Name::Moves(first, then)) => (NO_ERROR, Some(if times <= 1 { *first } else { *then })),
+        Some(Name::Turns(one, other)) => (NO_ERROR, Some(if times % 2 == 1 { *one } else { *other })),
     };
     let address = address.filter(|_| wants_v4);
     let mut answer = question[..2].to_vec();

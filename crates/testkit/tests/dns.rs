@@ -14,18 +14,18 @@ fn look_up(dns: &Dns, host: &str) -> String {
 }
 
 #[test]
-fn names_are_what_the_test_says_and_may_move() {
+fn names_are_what_the_test_says_and_may_take_turns() {
     let folder = tempfile::tempdir().unwrap();
     let dns = Dns::start(folder.path());
     dns.set("here.example", Name::Is(Ipv4Addr::new(192, 0, 2, 1)));
-    dns.set("moves.example", Name::Moves(Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)));
+    dns.set("turns.example", Name::Turns(Ipv4Addr::new(192, 0, 2, 1), Ipv4Addr::new(192, 0, 2, 2)));
     dns.set("broken.example", Name::ServFail);
     for (host, expected) in [
         ("here.example", "192.0.2.1"),
         ("here.example", "192.0.2.1"),
-        ("moves.example", "192.0.2.1"),
-        ("moves.example", "192.0.2.2"),
-        ("moves.example", "192.0.2.2"),
+        ("turns.example", "192.0.2.1"),
+        ("turns.example", "192.0.2.2"),
+        ("turns.example", "192.0.2.1"),
         ("broken.example", ""),
         ("unheard.example", ""),
     ] {

@@ -64,6 +64,10 @@ impl Outcome {
 }
 
 impl Line {
+    pub(crate) fn new(row: Row) -> Self {
+        Self { row, outcomes: Vec::new() }
+    }
+
     pub(crate) fn failed(&self) -> impl Iterator<Item = &Outcome> {
         self.outcomes.iter().filter(|outcome| outcome.failure().is_some())
     }

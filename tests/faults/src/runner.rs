@@ -21,7 +21,7 @@ struct Score<'a> {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let rows = chosen(args);
+    let rows: Vec<Row> = rows::all().into_iter().filter(|row| is_chosen(args, row)).collect();
     if args.list {
         rows.iter().for_each(|row| println!("{:>4}  {}", row.number, row.name));
         return ExitCode::SUCCESS;
@@ -30,10 +30,10 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         eprintln!("no such row: {:?}; `--list` shows them", args.row);
         return ExitCode::from(2);
     }
-    let mut lines: Vec<Line> = rows.iter().map(|&row| Line { row, outcomes: Vec::new() }).collect();
-    if let Some(out) = args.out.as_ref().filter(|_| args.resume) {
-        go_on(&mut lines, results::read(out));
-    }
+    let lines = match args.out.as_ref().filter(|_| args.resume) {
+        Some(out) => go_on(results::read(out)),
+        None => rows.into_iter().map(Line::new).collect(),
+    };
     let runs = missing(args, &lines);
     let score = Score { args, lines: Mutex::new(lines), started: Instant::now(), commit: commit() };
     let total = runs.len();
@@ -54,21 +54,23 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     score.finish()
 }
 
-/// Takes over what an earlier run found.
-fn go_on(lines: &mut [Line], found: Vec<Outcome>) {
+/// Takes over what an earlier run found, of every row.
+fn go_on(found: Vec<Outcome>) -> Vec<Line> {
+    let mut lines: Vec<Line> = rows::all().into_iter().map(Line::new).collect();
     for outcome in found {
         let line = lines.iter_mut().find(|line| line.row.number == outcome.row);
         line.unwrap_or_else(|| panic!("there is no row {} any more", outcome.row)).outcomes.push(outcome);
     }
+    lines
 }
 
-/// Every seed of every row that has no outcome. The rows that matter most come first, in case of an interruption.
+/// Every seed of every chosen row that has no outcome. The rows that matter most come first, in case of an interruption.
 fn missing(args: &Args, lines: &[Line]) -> Vec<(Row, u64)> {
     let of_line = |line: &Line| -> Vec<(Row, u64)> {
         let is_new = |seed: &u64| !line.outcomes.iter().any(|outcome| outcome.seed == *seed);
         seeds(args, &line.row).into_iter().filter(is_new).map(|seed| (line.row, seed)).collect()
     };
-    let mut runs: Vec<(Row, u64)> = lines.iter().flat_map(of_line).collect();
+    let mut runs: Vec<(Row, u64)> = lines.iter().filter(|line| is_chosen(args, &line.row)).flat_map(of_line).collect();
     runs.sort_by_key(|(row, _)| row.rank == Rank::Plain);
     runs
 }
@@ -160,10 +162,9 @@ fn commit() -> String {
     format!("{}{plus}", git(&["rev-parse", "--short", "HEAD"]).unwrap_or_else(|| "an unknown commit".into()))
 }
 
-fn chosen(args: &Args) -> Vec<Row> {
-    let asked = |row: &Row| args.row.is_empty() || args.row.iter().any(|number| number == row.number);
-    let short = |row: &Row| !args.short || SHORT.contains(&row.number);
-    rows::all().into_iter().filter(|row| asked(row) && short(row)).collect()
+fn is_chosen(args: &Args, row: &Row) -> bool {
+    let is_asked = args.row.is_empty() || args.row.iter().any(|number| number == row.number);
+    is_asked && (!args.short || SHORT.contains(&row.number))
 }
 
 fn seeds(args: &Args, row: &Row) -> Vec<u64> {

@@ -15,12 +15,13 @@ fn named<'a>(fire: &Fire, id: &'a str, host: &str, more: &'a str) -> Odd<'a> {
     Odd { id, host: format!("http://{host}:{}", fire.receiver.port), more }
 }
 
-/// The first look-up gives an address that is allowed, every later one an inner address that is not.
+/// Every other look-up gives an inner address that is not allowed: who looked up once to check and again to connect would go
+/// inside.
 pub(super) fn moves(fire: &mut Fire) {
     let inside = TcpListener::bind((INSIDE, fire.receiver.port)).unwrap();
     inside.set_nonblocking(true).unwrap();
     let dns = Dns::start(&fire.suite.folder());
-    dns.set("moves.test", Name::Moves(Ipv4Addr::LOCALHOST, INSIDE));
+    dns.set("moves.test", Name::Turns(Ipv4Addr::LOCALHOST, INSIDE));
     fire.suite.set("postbacks", "postbacks.allow_networks", "[\"127.0.0.1/32\"]");
     restart(fire, &dns.wrapper());
     fire.receiver.script("moves", [Answer::Close]); // so that each attempt must connect anew
@@ -30,7 +31,7 @@ pub(super) fn moves(fire: &mut Fire) {
     let all: Vec<_> = attempts(fire, "moves").into_values().flatten().collect();
     let blocked = all.iter().filter(|attempt| attempt["class"] == "ssrf_blocked").count();
     assert!(blocked > 10, "{blocked} of {} attempts were blocked", all.len());
-    assert!(!fire.receiver.hits("moves").is_empty(), "the first address was never used");
+    assert!(!fire.receiver.hits("moves").is_empty(), "the allowed address was never used");
     assert!(inside.accept().is_err(), "a connection went inside");
     fire.figure("attempts blocked", blocked);
 }
