@@ -204,6 +204,10 @@ macro_rules! either {
 }
 
 impl Message<'_> {
+    pub(crate) fn partition(&self) -> i32 {
+        either!(self, message => message.partition())
+    }
+
     pub fn offset(&self) -> Offset {
         Offset(either!(self, message => message.offset()))
     }

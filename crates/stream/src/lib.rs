@@ -34,6 +34,7 @@ mod recognise;
 mod refused;
 mod stable;
 mod standstill;
+mod unripe;
 
 mod dead;
 mod delivery;

@@ -11,13 +11,14 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use tracing::{debug, error, info};
 
 use crate::assignment::Assignment;
-use crate::gather::gather;
+use crate::gather::Gather;
 use crate::halt::{Halt, Halts};
 use crate::reach::{require_leader, require_topic};
 use crate::rebalance::{Change, Rebalance};
 use crate::recognise::{recognise, standings};
 use crate::stable::Hanging;
 use crate::standstill::Standstill;
+use crate::unripe::Unripe;
 use crate::watermarks::{list, offsets};
 use crate::{Batch, BatchLimits, Error, Kafka, Offset, Owner, Partition, Result, Sink, Standing};
 
@@ -33,6 +34,7 @@ pub(crate) struct Source {
     consumer: BaseConsumer<Rebalance>,
     topic: Arc<str>,
     pub(crate) limits: BatchLimits,
+    pub(crate) unripe: Unripe,
     owner: Owner,
     assignment: Assignment,
     /// Where each partition's next part begins.
@@ -78,6 +80,7 @@ impl Source {
             consumer,
             topic: topic.into(),
             limits: BatchLimits::default(),
+            unripe: Unripe::default(),
             owner: Owner::default(),
             assignment: Assignment::default(),
             positions: BTreeMap::new(),
@@ -111,7 +114,8 @@ impl Source {
         self.answer(sink)?;
         let max_records = (self.limits.max_records >> self.halved).max(1);
         let limits = BatchLimits { max_records, ..self.limits.clone() };
-        let batches = gather(&self.consumer, &limits, &self.topic, self.assignment.session(), &self.positions)?;
+        let gather = Gather::new(&limits, &self.topic, self.assignment.session(), &self.positions);
+        let batches = gather.poll(&self.consumer, &mut self.unripe)?;
         for batch in &batches {
             self.positions.insert(batch.partition().id, batch.next);
         }
@@ -144,8 +148,11 @@ impl Source {
         }
         self.checked_at = Instant::now();
         self.hanging.observe(&self.consumer.context().horizons(&self.positions), self.checked_at);
+        if self.unripe.full_until().is_some() {
+            self.standstill = Standstill::from(self.checked_at); // nothing is to arrive now
+        }
         let ends = |ids: &[i32]| offsets(&self.consumer, &self.topic, ids, KafkaOffset::End);
-        if let Some(id) = self.standstill.look(&self.positions, self.checked_at, ends)? {
+        if let Some(id) = self.standstill.look(&self.unripe.reached(&self.positions), self.checked_at, ends)? {
             let reason = format!("nothing arrives from {}/{id} although there is more: fetching anew", self.topic);
             return Err(Error::transient(reason));
         }
@@ -261,6 +268,7 @@ impl Source {
         }
         self.assignment.set(partitions); // a new session: what was remembered before may never have been stored
         self.positions = positions;
+        self.unripe.clear();
         self.assignment.moved_to(&self.positions);
         self.unfinished = None;
         self.resume_at = None;

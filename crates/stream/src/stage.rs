@@ -8,6 +8,7 @@ use tracing::{info, warn};
 use crate::dead::DeadLetters;
 use crate::meter::Meter;
 use crate::source::{Condition, Source};
+use crate::unripe::Unripe;
 use crate::{Assignment, Batch, BatchLimits, Error, Kafka, Part, Result, Sink, Work, healable};
 
 /// A topic, a function and a place.
@@ -35,6 +36,12 @@ where
     /// Sets how much one commit carries.
     pub fn limits(mut self, limits: &BatchLimits) -> Self {
         self.source.limits = limits.clone();
+        self
+    }
+
+    /// Stays behind the log: a record is handed out when it has lain there for so long, and no sooner.
+    pub fn hold(mut self, hold: Duration) -> Self {
+        self.source.unripe = Unripe::hold(hold);
         self
     }
 

@@ -4,8 +4,10 @@ mod answer;
 mod serve;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard};
 use std::time::SystemTime;
+
+use answer::BOMB;
 
 pub use answer::Answer;
 
@@ -82,6 +84,9 @@ media_sources = ["{source}"]
     pub fn script(&self, path: &str, answers: impl IntoIterator<Item = Answer>) {
         let answers: VecDeque<Answer> = answers.into_iter().collect();
         assert!(!answers.is_empty(), "a script without an answer");
+        if answers.iter().any(|answer| matches!(answer, Answer::GzipBomb(_))) {
+            LazyLock::force(&BOMB); // takes a while, and no request is to wait for it
+        }
         self.state.lock().answers.insert(path.to_owned(), answers);
     }
 

@@ -81,7 +81,7 @@ fn run_decide(
     let publisher = Counted::new(Publisher::open(&kafka, name, &[topic::INSTALLS, topic::EVENTS])?);
     let mut decider = Decider { lookups, recent: Recent::default(), commits: publisher.commits(), apps };
     let handler = move |batch: &mut stream::Batch<'_>| decider.handle(batch);
-    let stage = Stage::open(&kafka, name, topic::ACTIVITY, publisher, handler)?.limits(&limits);
+    let stage = Stage::open(&kafka, name, topic::ACTIVITY, publisher, handler)?.limits(&limits).hold(hold);
     Ok(stage.run(|trouble| running.turn(trouble))?)
 }
 

@@ -80,10 +80,12 @@ pub(super) fn slow_clients(fire: &mut Fire) {
 /// Each process has 256 MiB. Kafka stands still while requests pile up; then Redis; then there is a backlog to read.
 pub(super) fn memory(fire: &mut Fire) {
     let names: Vec<String> = fire.suite.services.keys().cloned().collect();
+    let folder = fire.suite.folder();
+    let run = folder.file_name().unwrap().to_string_lossy(); // others may run beside it
     let mut cages = Vec::new();
     for name in &names {
         let service = name.split('-').next().unwrap_or(name).to_owned();
-        let Some(cage) = Cage::make(&format!("{}-{name}", std::process::id())) else {
+        let Some(cage) = Cage::make(&format!("{run}-{name}")) else {
             fire.note("no cgroup can be made here: the greatest resident memory is measured instead");
             break;
         };
