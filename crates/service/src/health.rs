@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-/// A stage that has not turned for this long is stuck.
+/// A stage that has not turned for this long waits for something that does not come.
+const SLOW_AFTER: Duration = Duration::from_secs(10);
+/// And for this long, it is stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(60);
 
 /// What every stage last said of itself.
@@ -24,6 +26,14 @@ pub struct Running {
     stage: String,
     health: Health,
     shutdown: CancellationToken,
+}
+
+impl Pulse {
+    /// What there is to say of a stage that has not turned for longer than this.
+    fn silence(&self, stage: &str, limit: Duration) -> Option<String> {
+        let silent_for = self.turned_at.elapsed();
+        (silent_for > limit).then(|| format!("{stage} has not turned for {} s", silent_for.as_secs()))
+    }
 }
 
 impl Running {
@@ -47,16 +57,14 @@ impl Health {
 
     /// Stages that do not turn any more.
     pub(crate) fn stuck(&self) -> Vec<String> {
-        let stuck = |(stage, pulse): (&String, &Pulse)| {
-            let seconds = pulse.turned_at.elapsed();
-            (seconds > STUCK_AFTER).then(|| format!("{stage} has not turned for {} s", seconds.as_secs()))
-        };
-        self.lock().iter().filter_map(stuck).collect()
+        self.lock().iter().filter_map(|(stage, pulse)| pulse.silence(stage, STUCK_AFTER)).collect()
     }
 
     /// What stands in the way, stage by stage.
     pub(crate) fn troubles(&self) -> Vec<String> {
-        let trouble = |(stage, pulse): (&String, &Pulse)| pulse.trouble.as_ref().map(|why| format!("{stage}: {why}"));
+        let told = |stage: &str, pulse: &Pulse| pulse.trouble.as_ref().map(|why| format!("{stage}: {why}"));
+        let trouble =
+            |(stage, pulse): (&String, &Pulse)| told(stage, pulse).or_else(|| pulse.silence(stage, SLOW_AFTER));
         self.lock().iter().filter_map(trouble).collect()
     }
 
@@ -102,5 +110,19 @@ mod tests {
         assert!(health.troubles().is_empty() && health.stuck().is_empty());
         shutdown.cancel();
         assert!(!running.turn(None));
+    }
+
+    #[test]
+    fn a_stage_that_does_not_turn_is_not_ready_and_at_last_not_alive() {
+        let health = Health::default();
+        let silent_for = |seconds| {
+            let turned_at = Instant::now().checked_sub(Duration::from_secs(seconds)).unwrap();
+            health.lock().insert("reports.installs".into(), Pulse { turned_at, trouble: None });
+            (health.troubles(), health.stuck())
+        };
+        let told = |seconds: u64| vec![format!("reports.installs has not turned for {seconds} s")];
+        assert_eq!(silent_for(9), (vec![], vec![]));
+        assert_eq!(silent_for(11), (told(11), vec![]));
+        assert_eq!(silent_for(61), (told(61), told(61)));
     }
 }

@@ -50,11 +50,8 @@ impl<'a, 'poll> Gather<'a, 'poll> {
             self.add(Message::Owned(message));
         }
         let (mut patience, mut polls) = (Duration::ZERO, 0);
-        while self.has_room() && !consumer.context().is_pending() {
-            if let Some(until) = unripe.full_until() {
-                std::thread::sleep(until.min(deadline).saturating_duration_since(Instant::now()));
-                break;
-            }
+        // Once at least, whatever there is: a change of assignment is told in a poll.
+        while !consumer.context().is_pending() {
             let polled = consumer.poll(patience);
             (patience, polls) = (Duration::ZERO, polls + 1);
             let idle = polled.is_none();
@@ -70,6 +67,15 @@ impl<'a, 'poll> Gather<'a, 'poll> {
                 Some(Err(error)) => return Err(error.into()),
                 None => {}
             }
+            if !self.has_room() {
+                break;
+            }
+            if let Some(until) = unripe.full_until() {
+                if self.records == 0 {
+                    std::thread::sleep(until.min(deadline).saturating_duration_since(Instant::now()));
+                }
+                break;
+            }
             if idle || polls % LOOK_EVERY == 0 {
                 let remaining = deadline.saturating_duration_since(Instant::now());
                 if remaining.is_zero() {
@@ -83,14 +89,23 @@ impl<'a, 'poll> Gather<'a, 'poll> {
         if consumer.context().is_pending() {
             return Ok(Vec::new());
         }
+        self.pass_control_records(consumer, unripe)?;
+        Ok(self.batches.into_values().collect())
+    }
+
+    /// The consumer's position is past control records, which no record shows: a part may move without any.
+    fn pass_control_records(&mut self, consumer: &BaseConsumer<Rebalance>, unripe: &Unripe) -> Result<()> {
         for element in consumer.position()?.elements() {
             let (id, KafkaOffset::Offset(position)) = (element.partition(), element.offset()) else { continue };
-            // The consumer's position is past control records, which no record shows: a part may move without any.
-            if !unripe.has(id) && self.positions.get(&id).is_some_and(|from| position > from.0) {
-                self.batch(id).into_iter().for_each(|batch| batch.next = Offset(position));
+            let is_ahead = self.positions.get(&id).is_some_and(|from| position > from.0);
+            if is_ahead
+                && !unripe.has(id)
+                && let Some(batch) = self.batch(id)
+            {
+                batch.next = Offset(position);
             }
         }
-        Ok(self.batches.into_values().collect())
+        Ok(())
     }
 
     fn has_room(&self) -> bool {

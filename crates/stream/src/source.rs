@@ -148,11 +148,8 @@ impl Source {
         }
         self.checked_at = Instant::now();
         self.hanging.observe(&self.consumer.context().horizons(&self.positions), self.checked_at);
-        if self.unripe.full_until().is_some() {
-            self.standstill = Standstill::from(self.checked_at); // nothing is to arrive now
-        }
         let ends = |ids: &[i32]| offsets(&self.consumer, &self.topic, ids, KafkaOffset::End);
-        if let Some(id) = self.standstill.look(&self.unripe.reached(&self.positions), self.checked_at, ends)? {
+        if let Some(id) = self.standstill.look(&self.unripe.others(&self.positions), self.checked_at, ends)? {
             let reason = format!("nothing arrives from {}/{id} although there is more: fetching anew", self.topic);
             return Err(Error::transient(reason));
         }

@@ -10,6 +10,8 @@ use crate::Offset;
 
 /// What may wait here; the log keeps the rest.
 const MOST_BYTES: usize = 16 << 20;
+/// About what a record takes beside its key and its payload.
+const OVERHEAD: usize = 512;
 
 #[derive(Default)]
 pub(crate) struct Unripe {
@@ -61,19 +63,19 @@ impl Unripe {
 
     /// When the next record is ripe, if there is no room for more of them.
     pub(crate) fn full_until(&self) -> Option<Instant> {
-        let next = self.waiting.values().filter_map(|waiting| waiting.front()).map(|(at, _)| *at).min();
-        next.filter(|_| self.bytes >= MOST_BYTES)
+        if self.bytes < MOST_BYTES {
+            return None;
+        }
+        self.waiting.values().filter_map(|waiting| waiting.front()).map(|(at, _)| *at).min()
     }
 
     pub(crate) fn has(&self, partition: i32) -> bool {
         self.waiting.contains_key(&partition)
     }
 
-    /// How far each partition has been read, where its next part begins at `positions`.
-    pub(crate) fn reached(&self, positions: &BTreeMap<i32, Offset>) -> BTreeMap<i32, Offset> {
-        let last = |id: &i32| self.waiting.get(id)?.back();
-        let read = |id: &i32| last(id).map(|(_, message)| Offset(message.offset() + 1));
-        positions.iter().map(|(id, position)| (*id, read(id).unwrap_or(*position))).collect()
+    /// The positions of those partitions of which nothing waits: nobody holds them up but Kafka.
+    pub(crate) fn others(&self, positions: &BTreeMap<i32, Offset>) -> BTreeMap<i32, Offset> {
+        positions.iter().filter(|(id, _)| !self.has(**id)).map(|(&id, &position)| (id, position)).collect()
     }
 
     /// They are read again from where the sink says.
@@ -84,7 +86,7 @@ impl Unripe {
 }
 
 fn size(message: &OwnedMessage) -> usize {
-    message.payload().map_or(0, <[u8]>::len)
+    OVERHEAD + message.key().map_or(0, <[u8]>::len) + message.payload().map_or(0, <[u8]>::len)
 }
 
 #[expect(clippy::disallowed_methods, reason = "how long a record has lain in the log")]
@@ -125,7 +127,7 @@ mod tests {
             unripe.keep(message(partition, offset, 1), after(seconds));
         }
         let positions = BTreeMap::from([(0, Offset(10)), (1, Offset(7)), (2, Offset(3))]);
-        assert_eq!(unripe.reached(&positions).into_values().collect::<Vec<_>>(), [Offset(13), Offset(9), Offset(3)]);
+        assert_eq!(unripe.others(&positions), BTreeMap::from([(2, Offset(3))]));
 
         assert_eq!(offsets(&unripe.ripe(9, after(0))), []);
         assert_eq!(offsets(&unripe.ripe(1, after(2))), [(1, 7)]);
@@ -138,9 +140,9 @@ mod tests {
     #[test]
     fn there_is_room_for_so_much() {
         let (mut unripe, start) = (Unripe::hold(Duration::from_secs(5)), Instant::now());
-        unripe.keep(message(0, 0, MOST_BYTES - 1), start);
+        unripe.keep(message(0, 0, MOST_BYTES - OVERHEAD - 1), start);
         assert_eq!(unripe.full_until(), None);
-        unripe.keep(message(1, 0, 1), start + Duration::from_secs(1));
+        unripe.keep(message(1, 0, 0), start + Duration::from_secs(1));
         assert_eq!(unripe.full_until(), Some(start));
         unripe.ripe(1, start);
         assert_eq!(unripe.full_until(), None);

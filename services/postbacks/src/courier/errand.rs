@@ -85,7 +85,7 @@ impl Errand {
             is_in_doubt: self.desk.memory.is_in_doubt(),
             has_answer: self.desk.memory.has_unrecorded(&self.claimed.id),
             perhaps_told_since: delivery.perhaps_told_since,
-            was_left: self.attempts().was_left(),
+            was_left: self.attempts(delivery).was_left(),
             due_ms: self.claimed.due_ms,
             known: self.known,
             since_claim: self.claimed_at.elapsed(),
@@ -93,9 +93,10 @@ impl Errand {
         }
     }
 
-    fn attempts(&self) -> Attempts {
+    fn attempts(&self, delivery: &Delivery<'_>) -> Attempts {
         let Claimed { attempt: claimed, recorded, has_gap, .. } = self.claimed;
-        Attempts { claimed, recorded, has_gap }
+        // What a lost Redis knew of the attempts before, nobody knows.
+        Attempts { claimed, recorded, has_gap: has_gap || delivery.perhaps_told_since.is_some() }
     }
 
     async fn let_go(&self) -> Result<Ending> {
@@ -147,7 +148,7 @@ impl Errand {
         match next_at {
             Some(due_ms) => {
                 let place = (self.lot.partition, self.endpoint.as_str());
-                let next = (due_ms, self.attempts().leave_a_gap(attempt));
+                let next = (due_ms, self.attempts(delivery).leave_a_gap(attempt));
                 self.desk.queue(self.lot).retry(place, &self.claimed, next).await?;
             }
             None => self.finish().await?,
@@ -175,7 +176,7 @@ impl Errand {
             url: Cow::Borrowed(&tried.url),
             answer: tried.answer.as_deref().map(Cow::Borrowed),
             next_attempt_at: next_at.map(Time::from_trusted_millis),
-            possibly_repeated: self.attempts().is_possibly_repeated(attempt),
+            possibly_repeated: self.attempts(delivery).is_possibly_repeated(attempt),
         }
     }
 
@@ -198,6 +199,7 @@ impl Errand {
     /// Remembers before it removes: if Redis brings the delivery back, it is known.
     async fn finish(&self) -> Result<()> {
         self.desk.memory.remember(&self.claimed.id);
+        drop(self.desk.memory.take_unrecorded(&self.claimed.id)); // Kafka had it after all, or somebody else's
         self.desk.queue(self.lot).finish(self.lot.partition, &self.endpoint, &self.claimed.id).await
     }
 }

@@ -91,6 +91,32 @@ fn a_lost_answer_is_still_told_of_after_an_older_one_that_was_kept() {
     assert_eq!(flags(&[&kept, &CLAIM, &LOST, &recorded]), [false, true]);
 }
 
+/// Courier 1 keeps an answer while courier 0 records one, too late for the look back of courier 1.
+#[test]
+fn an_answer_that_was_kept_is_not_recorded_behind_another_success() {
+    let kept = [
+        Step::Move(1),
+        Step::Turn(1),
+        Step::Claim(1),
+        Step::Begin(1, 0),
+        Step::Answer(1, 0, Answer::Success),
+        Step::Record(1, 0, Fault::NotApplied),
+        Step::Move(0),
+        Step::Pass(21_000),
+    ];
+    let meanwhile = [
+        Step::Begin(0, 0),
+        Step::Answer(0, 0, Answer::Success),
+        Step::Move(1),
+        Step::Turn(1),
+        Step::Record(0, 0, Fault::None),
+        Step::Crash(0),
+        Step::Pass(21_000),
+    ];
+    let recorded = [Step::Claim(1), Step::Begin(1, 0), Step::Record(1, 0, Fault::None)];
+    assert_eq!(flags(&[&kept, &CLAIM, &meanwhile, &recorded]), [true]);
+}
+
 /// Whether each record of a delivery says that it may be a repetition.
 fn flags(schedule: &[&[Step]]) -> Vec<bool> {
     let mut world = World::new();

@@ -60,14 +60,14 @@ impl Sight {
         if self.is_in_doubt {
             return Duty::GiveBack;
         }
-        if self.has_answer {
-            return Duty::RecordAnswer;
-        }
         let untold = self.perhaps_told_since.filter(|&since| since < self.known.since);
         // Whoever had it before may have recorded an outcome until the lease ended, and died before the removal.
         let may_be_recorded = self.was_left && self.known.until < self.due_ms;
         if untold.is_some() || may_be_recorded {
             return Duty::LookBack { since: untold };
+        }
+        if self.has_answer {
+            return Duty::RecordAnswer;
         }
         if self.since_claim >= START_WITHIN || self.is_session_over {
             return Duty::GiveBack;

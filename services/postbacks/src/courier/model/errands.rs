@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::process::{Errand, Process, State};
+use super::process::{Errand, Kept, Process, State};
 use super::redis::Claimed;
 use super::schedule::{Answer, Fault};
 use super::world::{Attempt, World, name};
@@ -68,8 +68,8 @@ impl World {
             Duty::RecordAnswer => {
                 self.reached.note("earlier answer recorded");
                 let Unrecorded { attempt, tried } = process.memory.take_unrecorded(&name(id)).unwrap();
-                process.unrecorded.remove(&id);
-                process.errands[at].state = State::Answered { attempt, tried, repeats: false };
+                let repeats = process.unrecorded.remove(&id).unwrap().repeats;
+                process.errands[at].state = State::Answered { attempt, tried, repeats };
             }
             duty => {
                 process.errands.remove(at);
@@ -77,6 +77,8 @@ impl World {
                     Duty::LetGo => {
                         self.reached.note("let go");
                         process.memory.remember(&name(id));
+                        process.unrecorded.remove(&id);
+                        drop(process.memory.take_unrecorded(&name(id)));
                         self.redis.finish(id);
                     }
                     Duty::LookBack { since } => {
@@ -168,8 +170,9 @@ impl World {
             return;
         }
         self.reached.note("not acknowledged");
-        if tried.verdict == Verdict::Delivered {
-            process.unrecorded.insert(id);
+        let is_success = tried.verdict == Verdict::Delivered;
+        process.unrecorded.insert(id, Kept { is_success, repeats });
+        if is_success {
             // Whoever does not own the partition any more is not handed the delivery again, and cannot tell what it knows.
             self.stories.entry(id).or_default().disturbances += usize::from(courier != self.owner);
         }

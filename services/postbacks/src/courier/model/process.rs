@@ -1,6 +1,6 @@
 //! A process with a courier: what it has in hand, and what it believes.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use crate::courier::attempt::Tried;
 use crate::courier::board::{Board, Known};
@@ -21,8 +21,14 @@ pub(super) struct Process {
     /// What its stage believes to be stored.
     pub(super) position: Option<usize>,
     pub(super) errands: Vec<Errand>,
-    /// Deliveries with an answered success that Kafka has not acknowledged, beyond the errands.
-    pub(super) unrecorded: BTreeSet<usize>,
+    /// Deliveries with an answer that Kafka has not acknowledged, beyond the errands.
+    pub(super) unrecorded: BTreeMap<usize, Kept>,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Kept {
+    pub(super) is_success: bool,
+    pub(super) repeats: bool,
 }
 
 pub(super) struct Errand {
@@ -83,6 +89,7 @@ impl Process {
 
     fn those(&self, is_meant: impl Fn(&State) -> bool) -> Vec<usize> {
         let errands = self.errands.iter().filter(|errand| is_meant(&errand.state)).map(|errand| errand.claimed.id);
-        errands.chain(self.unrecorded.iter().copied()).collect()
+        let kept = self.unrecorded.iter().filter(|(_, kept)| kept.is_success).map(|(&id, _)| id);
+        errands.chain(kept).collect()
     }
 }

@@ -48,6 +48,7 @@ impl Redis {
         waiting.attempt += 1;
         let Waiting { attempt: claimed, recorded, has_gap, due, perhaps_told_since } = *waiting;
         waiting.due = lease_until;
+        let has_gap = has_gap || perhaps_told_since.is_some();
         Some(Claimed { id, attempts: Attempts { claimed, recorded, has_gap }, due, perhaps_told_since })
     }
 
