@@ -3,12 +3,18 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
 use stream::tail::{Start, Stored, Until};
 use stream::{Delivery, Outgoing, Producer, Tail};
 use testkit::{Suite, eventually_within};
+
+/// Milliseconds since the epoch.
+#[expect(clippy::disallowed_methods, reason = "a test is about now")]
+pub fn now_ms() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
 
 /// Produces records and waits until Kafka has them all; answers where each stands, as `topic/partition/offset`.
 pub fn produce(producer: &Producer, records: Vec<Outgoing>) -> Vec<String> {

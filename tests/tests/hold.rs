@@ -1,13 +1,12 @@
 //! A stage that stays behind the log, on a real Kafka.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
-#![expect(clippy::disallowed_methods, reason = "it measures how long records lay in the log")]
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use e2e::produce;
+use e2e::{now_ms, produce};
 use stream::{Batch, Bookmark, Kafka, Outgoing, Producer, Result, Sink, Stage, Standing, Work};
 use testkit::Suite;
 
@@ -46,10 +45,6 @@ fn append(kafka: &Kafka, numbers: Range<i64>) {
         let record = |number: i64| Outgoing::to(TOPIC, number.to_string()).partition(partition).key("k");
         produce(&producer, numbers.clone().map(record).collect());
     }
-}
-
-fn now_ms() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis().try_into().unwrap()
 }
 
 #[test]

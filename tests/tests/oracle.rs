@@ -1,14 +1,13 @@
 //! The oracle's least cases through the running pipeline: touches and installs in `activity`, decisions in `installs`,
 //! while `attribution` is killed.
 
-#![allow(clippy::disallowed_methods, reason = "a test is about now")]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use e2e::{header, produce, read};
+use e2e::{header, now_ms, produce, read};
 use event::{Activity, topic};
 use serde_json::{Value, json};
 use stream::tail::Stored;
@@ -121,7 +120,7 @@ type Expected = BTreeMap<String, (String, &'static str)>;
 fn send_round(producer: &Producer, round: usize) -> Expected {
     let mut expected = Expected::new();
     for Case { name, log, expected: decision } in cases() {
-        let (scope, moment) = (format!("{name}-{round}"), now());
+        let (scope, moment) = (format!("{name}-{round}"), now_ms());
         for sent in log {
             let source = produce(producer, vec![sent.record(&scope, moment)]).remove(0);
             if sent.kind == "install" {
@@ -164,7 +163,7 @@ fn wait_until_decided(suite: &Suite, name: &str) {
     let producer = Producer::open(&kafka, name).unwrap();
     let marker = |partition: i32| {
         let id = format!("{name}-{partition}");
-        let session = json!({ "event_id": id, "kind": "session", "app_id": "oracle.marker", "event_time": now() });
+        let session = json!({ "event_id": id, "kind": "session", "app_id": "oracle.marker", "event_time": now_ms() });
         Outgoing::to(topic::ACTIVITY, session.to_string()).key(id).partition(partition)
     };
     let mut awaited = produce(&producer, (0..4).map(marker).collect());
@@ -218,7 +217,7 @@ fn every_case_is_decided_once_and_right_while_attribution_is_killed() {
     let producer = Producer::open(&kafka, "again").unwrap();
     suite.service("attribution").signal("TERM");
     assert!(suite.service("attribution").wait(Duration::from_secs(30)).success());
-    produce(&producer, expected.keys().map(|scope| install("later").record(scope, now())).collect());
+    produce(&producer, expected.keys().map(|scope| install("later").record(scope, now_ms())).collect());
     suite.service("attribution").restart();
     wait_until_decided(&suite, "decided-again");
     expect_decisions(&suite, &expected);
@@ -233,11 +232,11 @@ fn what_cannot_be_decided_goes_to_the_dead_letters_with_its_code_and_its_place()
     let claimed = json!({ "attribution": { "status": "attributed", "media_source": "acme" } });
     let letters = [
         ("json_syntax", Outgoing::to(topic::ACTIVITY, "{\"event_id\": \"broken").key("oracle.broken|device")),
-        ("field_reserved", install("i").with(claimed).record("claimed", now())),
+        ("field_reserved", install("i").with(claimed).record("claimed", now_ms())),
     ];
     let sent: Vec<Outgoing> = letters.iter().map(|(_, record)| record.clone()).collect();
     let places = produce(&producer, sent);
-    let fine = produce(&producer, vec![install("i").record("fine", now())]).remove(0);
+    let fine = produce(&producer, vec![install("i").record("fine", now_ms())]).remove(0);
     wait_until_decided(&suite, "behind-the-broken");
 
     // A letter is sent before the position moves past its record, so that a recovery may send it again.
@@ -257,10 +256,6 @@ fn what_cannot_be_decided_goes_to_the_dead_letters_with_its_code_and_its_place()
 /// Where the original of a dead letter stands.
 fn place(letter: &Stored) -> String {
     [stream::HEADER_TOPIC, stream::HEADER_PARTITION, stream::HEADER_OFFSET].map(|name| header(letter, name)).join("/")
-}
-
-fn now() -> i64 {
-    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
 }
 
 /// Lets the sender run on: the time is the fault's own, not a wait for an effect.

@@ -45,8 +45,9 @@ impl<'a, 'poll> Gather<'a, 'poll> {
         consumer: &'poll BaseConsumer<Rebalance>,
         unripe: &mut Unripe,
     ) -> Result<Vec<Batch<'poll>>> {
-        let deadline = Instant::now() + self.limits.max_wait;
-        for message in unripe.ripe(self.limits.max_records, Instant::now()) {
+        let started = Instant::now();
+        let deadline = started + self.limits.max_wait;
+        for message in unripe.ripe(self.limits.max_records, started) {
             self.add(Message::Owned(message));
         }
         let (mut patience, mut polls) = (Duration::ZERO, 0);

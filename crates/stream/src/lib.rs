@@ -50,6 +50,7 @@ pub mod tail;
 mod wait;
 mod watermarks;
 
+mod clock;
 mod error;
 mod flood;
 mod kafka;

@@ -1,10 +1,11 @@
 //! What a stage measures of itself: the only place in the loop's reach that knows of metrics.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use tracing::{error, info, warn};
 
+use crate::clock::now_ms;
 use crate::flood::Flood;
 use crate::halt::{HaltCode, Halts};
 use crate::{Batch, Error};
@@ -72,14 +73,12 @@ impl Meter {
     }
 
     /// Ends a step: its work, if any, is stored.
-    #[expect(clippy::disallowed_methods, reason = "how far a stage is behind is a matter of now")]
     pub(crate) fn stepped(&mut self, halts: &Halts) {
         for (code, gauge) in &self.halted {
             gauge.set(halts.count(*code) as f64);
         }
         let Some(newest) = self.newest.take() else { return self.behind.set(0.0) };
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_millis());
-        self.behind.set((now as f64 - newest as f64).max(0.0) / 1000.0);
+        self.behind.set(now_ms().saturating_sub(newest).max(0) as f64 / 1000.0);
         self.commits.increment(1);
     }
 

@@ -1,12 +1,13 @@
 //! Records that have not lain in the log for as long as their stage stays behind it: they are read already, and wait.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use rdkafka::Message as _;
 use rdkafka::message::{BorrowedMessage, OwnedMessage};
 
 use crate::Offset;
+use crate::clock::now_ms;
 
 /// What may wait here; the log keeps the rest.
 const MOST_BYTES: usize = 16 << 20;
@@ -87,12 +88,6 @@ impl Unripe {
 
 fn size(message: &OwnedMessage) -> usize {
     OVERHEAD + message.key().map_or(0, <[u8]>::len) + message.payload().map_or(0, <[u8]>::len)
-}
-
-#[expect(clippy::disallowed_methods, reason = "how long a record has lain in the log")]
-fn now_ms() -> i64 {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]
