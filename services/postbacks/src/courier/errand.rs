@@ -95,8 +95,7 @@ impl Errand {
 
     fn attempts(&self, delivery: &Delivery<'_>) -> Attempts {
         let Claimed { attempt: claimed, recorded, has_gap, .. } = self.claimed;
-        // What a lost Redis knew of the attempts before, nobody knows.
-        Attempts { claimed, recorded, has_gap: has_gap || delivery.perhaps_told_since.is_some() }
+        Attempts { claimed, recorded, has_gap }.perhaps_after(delivery.perhaps_told_since)
     }
 
     async fn let_go(&self) -> Result<Ending> {
@@ -199,7 +198,6 @@ impl Errand {
     /// Remembers before it removes: if Redis brings the delivery back, it is known.
     async fn finish(&self) -> Result<()> {
         self.desk.memory.remember(&self.claimed.id);
-        drop(self.desk.memory.take_unrecorded(&self.claimed.id)); // Kafka had it after all, or somebody else's
         self.desk.queue(self.lot).finish(self.lot.partition, &self.endpoint, &self.claimed.id).await
     }
 }

@@ -36,7 +36,9 @@ impl Memory {
         lock(&self.finished).contains(id)
     }
 
+    /// A delivery has come to its end: an answer that was kept has nothing to add.
     pub(super) fn remember(&self, id: &str) {
+        lock(&self.unrecorded).remove(id);
         lock(&self.finished).remember(id);
     }
 

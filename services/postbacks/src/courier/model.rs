@@ -67,43 +67,25 @@ fn a_lost_answer_is_still_told_of_after_a_recorded_one() {
     assert_eq!(flags(&[&CLAIM, &LOST, &CLAIM, &busy, &[Step::Remove(0, 0, Fault::None)]]), [true, true]);
 }
 
-/// Courier 1 has an answer that Kafka did not acknowledge, and records it after courier 0 had the delivery.
-#[test]
-fn a_lost_answer_is_still_told_of_after_an_older_one_that_was_kept() {
-    let kept = [
-        Step::Move(1),
-        Step::Turn(1),
-        Step::Claim(1),
-        Step::Begin(1, 0),
-        Step::Answer(1, 0, Answer::Busy),
-        Step::Record(1, 0, Fault::NotApplied),
-        Step::Move(0),
-        Step::Pass(21_000),
-    ];
-    let recorded = [
-        Step::Move(1),
-        Step::Turn(1),
-        Step::Claim(1),
-        Step::Begin(1, 0),
-        Step::Record(1, 0, Fault::None),
-        Step::Remove(1, 0, Fault::None),
-    ];
-    assert_eq!(flags(&[&kept, &CLAIM, &LOST, &recorded]), [false, true]);
+/// Courier 1 has the partition, and takes the delivery up.
+const TAKEN_UP: [Step; 4] = [Step::Move(1), Step::Turn(1), Step::Claim(1), Step::Begin(1, 0)];
+
+/// Courier 1 keeps an answer that Kafka did not acknowledge, and its lease ends while courier 0 has the partition.
+fn kept(answer: Answer) -> [Step; 4] {
+    [Step::Answer(1, 0, answer), Step::Record(1, 0, Fault::NotApplied), Step::Move(0), Step::Pass(21_000)]
 }
 
-/// Courier 1 keeps an answer while courier 0 records one, too late for the look back of courier 1.
+/// Courier 1 records what it kept after courier 0 had the delivery.
+#[test]
+fn a_lost_answer_is_still_told_of_after_an_older_one_that_was_kept() {
+    let recorded = [Step::Record(1, 0, Fault::None), Step::Remove(1, 0, Fault::None)];
+    let schedule: [&[Step]; 6] = [&TAKEN_UP, &kept(Answer::Busy), &CLAIM, &LOST, &TAKEN_UP, &recorded];
+    assert_eq!(flags(&schedule), [false, true]);
+}
+
+/// Courier 0 records an answer meanwhile, too late for the look back of courier 1.
 #[test]
 fn an_answer_that_was_kept_is_not_recorded_behind_another_success() {
-    let kept = [
-        Step::Move(1),
-        Step::Turn(1),
-        Step::Claim(1),
-        Step::Begin(1, 0),
-        Step::Answer(1, 0, Answer::Success),
-        Step::Record(1, 0, Fault::NotApplied),
-        Step::Move(0),
-        Step::Pass(21_000),
-    ];
     let meanwhile = [
         Step::Begin(0, 0),
         Step::Answer(0, 0, Answer::Success),
@@ -114,7 +96,7 @@ fn an_answer_that_was_kept_is_not_recorded_behind_another_success() {
         Step::Pass(21_000),
     ];
     let recorded = [Step::Claim(1), Step::Begin(1, 0), Step::Record(1, 0, Fault::None)];
-    assert_eq!(flags(&[&kept, &CLAIM, &meanwhile, &recorded]), [true]);
+    assert_eq!(flags(&[&TAKEN_UP, &kept(Answer::Success), &CLAIM, &meanwhile, &recorded]), [true]);
 }
 
 /// Whether each record of a delivery says that it may be a repetition.

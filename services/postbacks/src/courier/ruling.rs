@@ -94,6 +94,11 @@ pub(super) struct Attempts {
 }
 
 impl Attempts {
+    /// What a lost Redis knew of the attempts of a delivery that was perhaps told, nobody knows.
+    pub(super) fn perhaps_after(self, perhaps_told_since: Option<i64>) -> Self {
+        Self { has_gap: self.has_gap || perhaps_told_since.is_some(), ..self }
+    }
+
     /// Whether the claim before was left without an outcome in Redis.
     pub(super) fn was_left(self) -> bool {
         self.claimed.saturating_sub(1) > self.recorded

@@ -78,7 +78,6 @@ impl World {
                         self.reached.note("let go");
                         process.memory.remember(&name(id));
                         process.unrecorded.remove(&id);
-                        drop(process.memory.take_unrecorded(&name(id)));
                         self.redis.finish(id);
                     }
                     Duty::LookBack { since } => {

@@ -48,8 +48,8 @@ impl Redis {
         waiting.attempt += 1;
         let Waiting { attempt: claimed, recorded, has_gap, due, perhaps_told_since } = *waiting;
         waiting.due = lease_until;
-        let has_gap = has_gap || perhaps_told_since.is_some();
-        Some(Claimed { id, attempts: Attempts { claimed, recorded, has_gap }, due, perhaps_told_since })
+        let attempts = Attempts { claimed, recorded, has_gap }.perhaps_after(perhaps_told_since);
+        Some(Claimed { id, attempts, due, perhaps_told_since })
     }
 
     pub(super) fn finish(&mut self, id: usize) {
