@@ -150,13 +150,14 @@ impl Verdict {
         let mut delivered: BTreeMap<String, usize> = BTreeMap::new();
         for attempt in readable_attempts(&logs.postbacks) {
             let id = text(attempt, "delivery_id");
-            if attempt["possibly_repeated"] == true {
-                flagged.insert(id.clone());
-            }
             if matches!(attempt["class"].as_str(), Some("timeout" | "connect_reset")) {
                 *unanswered.entry(id.clone()).or_default() += 1;
             }
             if attempt["outcome"] == "delivered" {
+                // A flag stays: what an earlier attempt says does not excuse this one.
+                if attempt["possibly_repeated"] == true {
+                    flagged.insert(id.clone());
+                }
                 *delivered.entry(id).or_default() += 1;
                 *told.entry(text(attempt, "event_id")).or_default() += 1;
             }

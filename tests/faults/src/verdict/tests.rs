@@ -58,10 +58,28 @@ fn unanswered(attempt: &Record) -> Record {
     attempt
 }
 
+/// The attempt before this one, which was busy and may have been a repetition.
+fn flagged(attempt: &Record) -> Record {
+    let mut attempt = attempt.clone();
+    let fields = attempt.value.as_mut().unwrap();
+    (fields["outcome"], fields["possibly_repeated"]) = (json!("retrying"), json!(true));
+    attempt
+}
+
+type Damage = fn(&mut Logs, &mut Vec<Hit>);
+
+/// What is lost, double and wrong, and how much came again.
+fn find(damages: &[(&str, Damage, [usize; 4])]) {
+    for (name, damage, expected) in damages {
+        let (truth, mut logs, mut hits) = whole();
+        damage(&mut logs, &mut hits);
+        assert_eq!(judge(&truth, &logs, &hits), *expected, "{name}");
+    }
+}
+
 #[test]
 fn each_damage_is_found() {
-    type Damage = fn(&mut Logs, &mut Vec<Hit>);
-    let damages: [(&str, Damage, [usize; 4]); 12] = [
+    find(&[
         ("an acknowledged event is not there", |logs, _| drop(logs.activity.remove(0)), [1, 0, 0, 0]),
         ("an install has no decision", |logs, _| logs.installs.clear(), [1, 0, 0, 0]),
         ("an install is decided twice", |logs, _| logs.installs.push(logs.installs[0].clone()), [0, 1, 0, 0]),
@@ -75,6 +93,17 @@ fn each_damage_is_found() {
             |logs, _| logs.events.push(record(0, json!({ "kind": "session", "event_id": "s", "event_time": 1 }))),
             [0, 0, 1, 0],
         ),
+        (
+            "a record that cannot be read has no letter",
+            |logs, _| logs.activity.push(Record { place: (0, 2), value: None, headers: BTreeMap::new() }),
+            [2, 0, 0, 0],
+        ),
+    ]);
+}
+
+#[test]
+fn each_damage_to_the_deliveries_is_found() {
+    find(&[
         ("a delivery is missing", |logs, hits| (logs.postbacks.clear(), hits.clear()).1, [1, 0, 0, 0]),
         ("a success is recorded twice", |logs, _| logs.postbacks.push(logs.postbacks[0].clone()), [0, 1, 0, 0]),
         ("a request came twice", |_, hits| hits.push(hit("d")), [0, 1, 0, 0]),
@@ -85,6 +114,14 @@ fn each_damage_is_found() {
                 hits.push(hit("d"));
             },
             [0, 0, 0, 1],
+        ),
+        (
+            "a request came twice, and only the attempt before the last says so",
+            |logs, hits| {
+                logs.postbacks.insert(0, flagged(&logs.postbacks[0]));
+                hits.push(hit("d"));
+            },
+            [0, 1, 0, 0],
         ),
         (
             "a request came twice, and the first got no answer",
@@ -98,21 +135,19 @@ fn each_damage_is_found() {
             },
             [0, 1, 0, 0],
         ),
-        (
-            "a record that cannot be read has no letter",
-            |logs, _| logs.activity.push(Record { place: (0, 2), value: None, headers: BTreeMap::new() }),
-            [2, 0, 0, 0],
-        ),
-    ];
-    for (name, damage, expected) in damages {
-        let (truth, mut logs, mut hits) = whole();
-        damage(&mut logs, &mut hits);
-        assert_eq!(judge(&truth, &logs, &hits), expected, "{name}");
-    }
+    ]);
+}
+
+#[test]
+fn what_reports_says_is_held_to_the_log() {
     let (truth, logs, hits) = whole();
     let counts = BTreeMap::from([(("installs", "acme".to_owned()), 2), (("clicks", "acme".to_owned()), 1)]);
     let verdict = Verdict::of(&truth, &logs, &Outside { counts: &counts, hits: &hits, deliveries: true });
     assert_eq!(verdict.wrong, ["installs of acme: reports says 2, the log holds 1"]);
+}
+
+#[test]
+fn no_more_came_again_than_was_in_flight() {
     let mut verdict = Verdict { repeats: 3, ..Verdict::default() };
     verdict.judge_repeats(3);
     assert!(verdict.is_clean(), "they were in flight");
