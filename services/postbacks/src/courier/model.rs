@@ -1,7 +1,8 @@
 //! The guarantee of the courier as a property over schedules: whatever dies, stands still, moves, is lost on its way or is
 //! forgotten by Redis, every delivery is told or fails for good; an endpoint that answered a success is asked again only
-//! where that answer could be lost (its process died or stood still, lost the partition, or Redis went back), at most once
-//! for each that could; the record of a repetition says so; and at most one success of a delivery is recorded.
+//! where that answer could be lost (its process died or stood still, lost the partition, or Redis went back; or Kafka did
+//! not have it yet when one that had lost the partition took the delivery up unawares), at most once for each that could; the
+//! record of a repetition says so; and at most one success of a delivery is recorded.
 //!
 //! The decisions (`ruling`), what a process remembers, the schedule of retries and what a status means are the real ones;
 //! Redis, Kafka, the endpoint and the order in which things happen are the model's.
@@ -99,6 +100,21 @@ fn an_answer_that_was_kept_is_not_recorded_behind_another_success() {
     assert_eq!(flags(&[&TAKEN_UP, &kept(Answer::Success), &CLAIM, &meanwhile, &recorded]), [true]);
 }
 
+/// Courier 1 was stopped while the partition moved to courier 0, and has not heard of it.
+const STOPPED: [Step; 3] = [Step::Move(1), Step::MoveFrozen(0), Step::Wake(1)];
+
+#[test]
+fn an_answer_with_which_the_owner_stood_still_is_lost_before_he_notices() {
+    let stands_still = [Step::Begin(0, 0), Step::Answer(0, 0, Answer::Success), Step::Pass(21_000)];
+    let recorded = [Step::Deliver(1), Step::Record(0, 0, Fault::None)];
+    assert_eq!(flags(&[&STOPPED, &CLAIM, &stands_still, &recorded]), [true]);
+}
+
+#[test]
+fn an_answer_that_the_owner_kept_is_not_known_to_him_who_has_not_heard_of_it() {
+    let told = [Step::Begin(0, 0), Step::Answer(0, 0, Answer::Success), Step::Record(0, 0, Fault::NotApplied)];
+    assert_eq!(flags(&[&STOPPED, &CLAIM, &told, &[Step::Pass(21_000), Step::Deliver(1)]]), [true]);
+}
 /// Whether each record of a delivery says that it may be a repetition.
 fn flags(schedule: &[&[Step]]) -> Vec<bool> {
     let mut world = World::new();

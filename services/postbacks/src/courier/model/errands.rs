@@ -8,12 +8,12 @@ use super::schedule::{Answer, Fault};
 use super::world::{Attempt, World, name};
 use crate::courier::attempt::Tried;
 use crate::courier::memory::{Doubt, Unrecorded};
-use crate::courier::ruling::{Duty, RECORDED_WITHIN, Sight, lease, may_claim, may_record};
+use crate::courier::ruling::{Duty, RECORDED_WITHIN, Sight, lease, may_claim};
 use crate::schedule::Schedule;
 use crate::verdict::{Class, Verdict};
 
 /// The endpoint's.
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl World {
     pub(super) fn claim(&mut self, courier: usize) {
@@ -26,7 +26,7 @@ impl World {
         let lease_until = self.now + millis(lease(TIMEOUT));
         let Some(claimed) = self.redis.claim(self.now, lease_until) else { return };
         let (claimed_at, known, session) = (self.now, process.board.known, process.session);
-        process.errands.push(Errand { claimed, claimed_at, known, session, state: State::Claimed });
+        process.errands.push(Errand { claimed, claimed_at, known, session, state: State::Claimed, is_lost: false });
         if claimed.attempts.was_left() {
             self.reached.note("claimed after a crash or a lost answer");
         }
@@ -35,7 +35,8 @@ impl World {
             let story = self.stories.entry(claimed.id).or_default();
             // It has not looked back since the partition moved; only Redis tells it what others did, unless that went back.
             story.was_dropped = true;
-            story.disturbances += usize::from(story.went_back);
+            let is_kept = self.couriers[self.owner].unrecorded.get(&claimed.id).is_some_and(|kept| kept.is_success);
+            story.disturbances += usize::from(story.went_back) + usize::from(is_kept);
         }
     }
 
@@ -133,15 +134,14 @@ impl World {
     pub(super) fn record(&mut self, courier: usize, pick: usize, fault: Fault) {
         let process = &mut self.couriers[courier];
         let Some(at) = pick_errand(process, pick, |state| matches!(state, State::Answered { .. })) else { return };
-        let Errand { claimed, claimed_at, known, session, state } = process.errands.remove(at);
+        let story = self.stories.entry(process.errands[at].claimed.id).or_default();
+        process.errands[at].lose_if_late(self.now, story);
+        let Errand { claimed, claimed_at, known, session, state, is_lost } = process.errands.remove(at);
         let State::Answered { attempt, tried, repeats } = state else { return };
         let id = claimed.id;
-        if !may_record(elapsed(claimed_at, self.now), lease(TIMEOUT)) {
+        if is_lost {
             self.reached.note("too late to record");
             process.memory.put_down(&name(id));
-            let story = self.stories.entry(id).or_default();
-            story.disturbances += usize::from(tried.verdict == Verdict::Delivered);
-            story.was_dropped = true;
             return;
         }
         let wait = match tried.verdict {
@@ -165,7 +165,7 @@ impl World {
             self.log.push(record);
         }
         if let Some(state) = under_way {
-            process.errands.push(Errand { claimed, claimed_at, known, session, state });
+            process.errands.push(Errand { claimed, claimed_at, known, session, state, is_lost });
             return;
         }
         self.reached.note("not acknowledged");
@@ -219,7 +219,7 @@ fn pick_errand(process: &Process, pick: usize, is_meant: impl Fn(&State) -> bool
     if process.is_frozen { None } else { meant.map(|(at, _)| at).nth(pick) }
 }
 
-fn elapsed(from: i64, to: i64) -> Duration {
+pub(super) fn elapsed(from: i64, to: i64) -> Duration {
     Duration::from_millis(u64::try_from(to - from).unwrap())
 }
 

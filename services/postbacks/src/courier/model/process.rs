@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use crate::courier::attempt::Tried;
 use crate::courier::board::{Board, Known};
 use crate::courier::memory::Memory;
+use crate::courier::ruling::{lease, may_record};
+use crate::verdict::Verdict;
 
+use super::errands::{TIMEOUT, elapsed};
 use super::redis::Claimed;
-use super::world::Attempt;
+use super::world::{Attempt, Story};
 
 #[derive(Default)]
 pub(super) struct Process {
@@ -38,6 +41,20 @@ pub(super) struct Errand {
     /// In which it was claimed.
     pub(super) session: u64,
     pub(super) state: State,
+    /// Its answer cannot be recorded in time any more.
+    pub(super) is_lost: bool,
+}
+
+impl Errand {
+    /// Whoever stood still with an answer has lost it before he notices.
+    pub(super) fn lose_if_late(&mut self, now: i64, story: &mut Story) {
+        let State::Answered { tried, .. } = &self.state else { return };
+        if !self.is_lost && !may_record(elapsed(self.claimed_at, now), lease(TIMEOUT)) {
+            self.is_lost = true;
+            story.was_dropped = true;
+            story.disturbances += usize::from(tried.verdict == Verdict::Delivered);
+        }
+    }
 }
 
 pub(super) enum State {

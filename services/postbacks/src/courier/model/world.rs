@@ -173,6 +173,7 @@ impl World {
                 self.log.push(Attempt { at: self.now.min(until), ..attempt });
                 errand.state = State::Recorded { next };
             }
+            errand.lose_if_late(self.now, self.stories.entry(errand.claimed.id).or_default());
         }
     }
 
