@@ -39,13 +39,14 @@ pub struct BatchLimits {
 }
 
 /// What the promises rest on, and no operator may set otherwise.
-const PROTECTED: [&str; 8] = [
+const PROTECTED: [&str; 9] = [
     "enable.auto.commit",
     "enable.auto.offset.store",
     "auto.offset.reset",
     "isolation.level",
     "enable.idempotence",
     "acks",
+    "request.required.acks", // another name of the same
     "partitioner",
     "transactional.id",
 ];
@@ -201,8 +202,10 @@ mod tests {
 
     #[test]
     fn what_the_guarantee_rests_on_cannot_be_set() {
-        let options = BTreeMap::from([("acks".to_owned(), "1".to_owned())]);
-        let error = Kafka { options, ..Kafka::default() }.producer("test").unwrap_err().to_string();
-        assert!(error.contains("kafka.options.acks"), "{error}");
+        for name in ["acks", "request.required.acks"] {
+            let options = BTreeMap::from([(name.to_owned(), "1".to_owned())]);
+            let error = Kafka { options, ..Kafka::default() }.producer("test").unwrap_err().to_string();
+            assert!(error.contains(&format!("kafka.options.{name}")), "{error}");
+        }
     }
 }

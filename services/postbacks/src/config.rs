@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 
+use crate::courier::RECORDED_WITHIN;
 use crate::guard::{Guard, PlainHttp};
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -49,9 +50,48 @@ impl Default for Postbacks {
     }
 }
 
+/// What librdkafka calls the time within which Kafka has a record or never will.
+const RECORDED_WITHIN_OPTIONS: [&str; 2] = ["message.timeout.ms", "delivery.timeout.ms"];
+
+impl Config {
+    /// A delivery is somebody else's after its lease, and an outcome that reached Kafka later would be a second one.
+    pub(crate) fn check(&self) -> Result<(), String> {
+        let most = RECORDED_WITHIN.as_millis();
+        for name in RECORDED_WITHIN_OPTIONS {
+            let set = self.kafka.options.get(name).and_then(|value| value.parse::<u128>().ok());
+            if set.is_some_and(|millis| millis > most || millis == 0) {
+                return Err(format!("kafka.options.{name} is 1 to {most} for postbacks: a success is recorded once"));
+            }
+        }
+        Ok(())
+    }
+}
+
 impl Postbacks {
     pub(crate) fn guard(&self) -> Guard {
         let http = if self.allow_http { PlainHttp::Allowed } else { PlainHttp::Refused };
         Guard::new(self.allow_networks.clone(), http)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn an_outcome_may_not_take_longer_than_the_lease_allows() {
+        for (name, value, is_fine) in [
+            ("message.timeout.ms", "10000", true),
+            ("message.timeout.ms", "10001", false),
+            ("message.timeout.ms", "0", false), // for ever
+            ("delivery.timeout.ms", "60000", false),
+            ("socket.timeout.ms", "60000", true),
+        ] {
+            let options = BTreeMap::from([(name.to_owned(), value.to_owned())]);
+            let config = Config { kafka: stream::Kafka { options, ..Default::default() }, ..Config::default() };
+            assert_eq!(config.check().is_ok(), is_fine, "{name} {value}");
+        }
     }
 }

@@ -14,6 +14,7 @@ use crate::scheduling::{Place, TOLD_AGAIN};
 
 /// Opens everything that the service is made of.
 pub fn start(service: &mut Service, config: Config) -> Result<()> {
+    config.check().map_err(service::bad_configuration)?;
     let runtime = service.handle();
     let registry = runtime.block_on(Registry::open(&config.redis, "postbacks"))?;
     let partitions =

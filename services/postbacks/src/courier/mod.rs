@@ -34,6 +34,7 @@ pub(crate) use board::Depot;
 use board::{Board, Known, Lot};
 use desk::Desk;
 use lane::Lane;
+pub(crate) use ruling::RECORDED_WITHIN;
 use ruling::may_claim;
 
 use crate::clock::now_ms;

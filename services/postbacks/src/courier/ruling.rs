@@ -7,7 +7,7 @@ use super::board::{Board, Known};
 /// A process that was stopped must not deliver when it wakes: somebody else may hold the delivery by then.
 pub(super) const START_WITHIN: Duration = Duration::from_secs(5);
 /// Within this time Kafka has an outcome, or will never have it: the producer's `message.timeout.ms`.
-pub(super) const RECORDED_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const RECORDED_WITHIN: Duration = Duration::from_secs(10);
 /// For what lies between the two.
 const SLACK: Duration = Duration::from_secs(1);
 
