@@ -24,7 +24,7 @@ use crate::guard::Guard;
 use file::File;
 use index::Index;
 
-const MOST_RULES: usize = 10_000;
+const MOST_RULES: usize = 100_000;
 const MOST_ENDPOINTS: usize = 1_000;
 
 /// Rules and the endpoints that they name.
