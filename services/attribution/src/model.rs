@@ -107,7 +107,7 @@ impl Model {
 fn each_install_is_decided_once_and_each_event_goes_out_once_whatever_the_schedule() {
     let apps = Apps::open(Path::new("/nowhere/apps.toml")).unwrap();
     let schedules = prop::collection::vec(step(), 1..120);
-    let reached = explore(60_000, &schedules, |steps, reached| {
+    let reached = explore(100_000, &schedules, |steps, reached| {
         let mut model = Model::new(&apps);
         for step in steps {
             model.apply(step)?;
