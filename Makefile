@@ -5,6 +5,7 @@ CACHE := $(or $(ATTRIBUTARY_CACHE),$(HOME)/.cache/attributary)
 DENY := $(CACHE)/tools/bin/cargo-deny
 CARGO := cargo
 NEED := deploy/need.sh
+MEASURED := ingest attribution reports postbacks attributary bench
 FAULTS_NEED := build cargo java maven redis-server curl
 
 .PHONY: help demo test check fmt lint deny e2e faults faults-short bench instructions compose-test docs-check clean
@@ -57,10 +58,10 @@ faults-short: ## The faults that every change must survive: kill -9 of each serv
 	$(CARGO) build --workspace --bins --locked
 	target/debug/faults --short
 
-bench: ## What an event costs reports, its floor and its peers. JOB=price for the guarantee; PEERS=python,go ROUNDS=3 EVENTS=2000000 ...
+bench: ## What an event costs reports, its floor and its peers (PEERS=python,go ROUNDS=3 ...); JOB=ingest, attribution, rules, price for more.
 	@$(NEED) build cargo java maven redis-server $(if $(filter instructions,$(JOB)),valgrind)
 	@deploy/kafka/kafka.sh fetch >/dev/null
-	$(CARGO) build --release --locked -p reports -p attributary -p bench
+	$(CARGO) build --release --locked $(foreach package,$(MEASURED),-p $(package))
 	target/release/bench $(BENCH) $(ARGS)
 
 # JOB, PEERS and the like are options of the bench in capitals: see `target/release/bench --help`.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use event::{Install, topic};
+use event::{Activity, Install, topic};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
@@ -20,6 +20,8 @@ use crate::floor::Floor;
 pub(crate) struct Options {
     #[arg(long)]
     brokers: String,
+    #[arg(long)]
+    topic: String,
     #[arg(long)]
     records: u64,
     #[arg(long)]
@@ -61,32 +63,38 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A client with the settings of a stage: a floor with others would be another floor.
 pub(crate) fn consumer(brokers: &str) -> anyhow::Result<BaseConsumer> {
+    settings(brokers).create().context("making a consumer")
+}
+
+/// The same, which says where a partition ends.
+pub(crate) fn until_the_end(brokers: &str) -> anyhow::Result<BaseConsumer> {
+    settings(brokers).set("enable.partition.eof", "true").create().context("making a consumer")
+}
+
+fn settings(brokers: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     config.set("bootstrap.servers", brokers).set("group.id", "bench");
     for (key, value) in stream::CONSUMER {
         config.set(key, value);
     }
-    config.create().context("making a consumer")
+    config
 }
 
-/// The end of each partition of `installs`.
-pub(crate) fn ends(consumer: &BaseConsumer) -> anyhow::Result<Vec<(i32, i64)>> {
-    let metadata = consumer.fetch_metadata(Some(topic::INSTALLS), PATIENCE)?;
-    let found = metadata.topics().first().context("Kafka knows no topic installs")?;
-    let end = |id| Ok((id, consumer.fetch_watermarks(topic::INSTALLS, id, PATIENCE)?.1));
+/// The end of each partition of a topic.
+pub(crate) fn ends(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<Vec<(i32, i64)>> {
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
+    let found = metadata.topics().first().with_context(|| format!("Kafka knows no topic {topic}"))?;
+    let end = |id| Ok((id, consumer.fetch_watermarks(topic, id, PATIENCE)?.1));
     found.partitions().iter().map(|partition| end(partition.id())).collect()
 }
 
 /// Reads the topic from its beginning, says what it saw, and waits to be measured.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let consumer = consumer(&options.brokers)?;
-    let mut partitions = TopicPartitionList::new();
-    for (id, _) in ends(&consumer)? {
-        partitions.add_partition_offset(topic::INSTALLS, id, Offset::Beginning)?;
-    }
-    consumer.assign(&partitions)?;
+    from_the_beginning(&consumer, &options.topic)?;
     let saw = match options.read {
         Read::Nothing => read_nothing(&consumer, options.records)?,
+        Read::Fields if options.topic == topic::ACTIVITY => read_activities(&consumer, options.records)?,
         Read::Fields => read_fields(&consumer, options.records, |_| Ok(()))?,
         Read::Counts => read_and_count(&consumer, options.records, None)?,
         Read::Stores => read_and_count(&consumer, options.records, Some(options.redis))?,
@@ -97,9 +105,27 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Lets a consumer have every partition, from its first record on.
+pub(crate) fn from_the_beginning(consumer: &BaseConsumer, topic: &str) -> anyhow::Result<()> {
+    let mut partitions = TopicPartitionList::new();
+    for (id, _) in ends(consumer, topic)? {
+        partitions.add_partition_offset(topic, id, Offset::Beginning)?;
+    }
+    Ok(consumer.assign(&partitions)?)
+}
+
 fn read_nothing(consumer: &BaseConsumer, records: u64) -> anyhow::Result<Saw> {
     each(consumer, records, |_| Ok(()))?;
     Ok(Saw { records, times: None })
+}
+
+fn read_activities(consumer: &BaseConsumer, records: u64) -> anyhow::Result<Saw> {
+    let mut times = 0;
+    each(consumer, records, |payload| {
+        times += i128::from(serde_json::from_slice::<Activity<'_>>(payload)?.event_time.millis());
+        Ok(())
+    })?;
+    Ok(Saw { records, times: Some(times) })
 }
 
 fn read_fields(
@@ -143,7 +169,7 @@ fn each(
 }
 
 /// Connections that come and go are librdkafka's own business.
-fn forgive(error: KafkaError) -> anyhow::Result<()> {
+pub(crate) fn forgive(error: KafkaError) -> anyhow::Result<()> {
     match error.rdkafka_error_code() {
         Some(RDKafkaErrorCode::BrokerTransportFailure | RDKafkaErrorCode::AllBrokersDown) => Ok(()),
         _ => Err(error.into()),

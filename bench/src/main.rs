@@ -1,15 +1,20 @@
-//! Measures what an event costs `reports`, beside the floors and the peers that read the same topic in the same run.
+//! Measures what an event costs the services, beside the floors and the peers that read the same topic in the same run.
 
 mod options;
 mod rounds;
 
 mod contender;
+mod decided;
+mod door;
+mod matcher;
 mod peer;
 mod service;
 
+mod activity;
 mod consume;
 mod floor;
 mod load;
+mod post;
 mod record;
 mod shape;
 mod truth;
@@ -46,6 +51,12 @@ enum Part {
     /// One bare consumer, as the bench starts it.
     #[command(hide = true)]
     Consume(consume::Options),
+    /// A client that sends events, as the bench starts it.
+    #[command(hide = true)]
+    Post(post::Client),
+    /// A server that only answers, as the bench starts it.
+    #[command(hide = true)]
+    Serve(post::Server),
     /// The work on a record without Kafka and Redis, as the gate starts it.
     #[command(hide = true)]
     Work(work::Options),
@@ -57,6 +68,8 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.part {
         Some(Part::Consume(options)) => consume::run(&options),
+        Some(Part::Post(options)) => post::run(&options),
+        Some(Part::Serve(options)) => post::serve(&options),
         Some(Part::Work(options)) => work::run(&options),
         Some(Part::Gate(options)) => gate::run(&options),
         None => rounds::run(&cli.options),

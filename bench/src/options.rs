@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use event::topic;
 
 use crate::shape::Shape;
 use crate::world::repository;
@@ -15,7 +16,7 @@ pub(crate) struct Options {
     /// The peers that run beside `reports`: folders of bench/peers, or one variant such as `go/tuned`; `all`, or `none`.
     #[arg(long, value_delimiter = ',', default_value = "all")]
     pub(crate) peers: Vec<String>,
-    /// How many installs the topic holds.
+    /// How many installs the topic holds; activities, for attribution.
     #[arg(long, default_value_t = 2_000_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) events: u64,
     /// How often each contender reads it whole: 5, and 7 for the price, which is small.
@@ -39,14 +40,31 @@ pub(crate) enum Job {
     Price,
     /// The same in instructions, counted by valgrind.
     Instructions,
+    /// `postbacks` under ever more rules.
+    Rules,
+    /// The three stages of `attribution`, with fifty clicks an install.
+    Attribution,
+    /// `ingest` beside a bare HTTP server.
+    Ingest,
 }
 
 impl Job {
+    /// What is read.
+    pub(crate) fn topic(self) -> &'static str {
+        match self {
+            Self::Attribution | Self::Ingest => topic::ACTIVITY,
+            _ => topic::INSTALLS,
+        }
+    }
+
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Reports => "reports",
             Self::Price => "price",
             Self::Instructions => "instructions",
+            Self::Rules => "rules",
+            Self::Attribution => "attribution",
+            Self::Ingest => "ingest",
         }
     }
 }
@@ -54,7 +72,7 @@ impl Job {
 impl Options {
     pub(crate) fn rounds(&self) -> u64 {
         let usual = match self.job {
-            Job::Reports => 5,
+            Job::Reports | Job::Rules | Job::Attribution | Job::Ingest => 5,
             Job::Price => 7,
             Job::Instructions => 1,
         };
@@ -64,7 +82,11 @@ impl Options {
     /// The command that measures the same again.
     pub(crate) fn command(&self) -> String {
         let Self { job, events, seed, shape, .. } = self;
-        let mut words = format!("make bench JOB={} ROUNDS={} EVENTS={events} SEED={seed}", job.name(), self.rounds());
+        let mut words = format!("make bench JOB={} ROUNDS={} EVENTS={events}", job.name(), self.rounds());
+        if job.topic() == topic::ACTIVITY {
+            return words; // all that it sends is given
+        }
+        words += &format!(" SEED={seed}");
         if *job == Job::Reports {
             words += &format!(" PEERS={}", self.peers.join(","));
         }

@@ -31,6 +31,9 @@ pub(crate) struct Run {
     #[serde(default)]
     pub(crate) malformed: u64,
     pub(crate) bytes_per_event: u64,
+    /// On Kafka's disk, compressed, of one copy.
+    #[serde(default)]
+    pub(crate) disk_bytes_per_event: u64,
     /// Distinct counters of `reports`, and of the peers.
     pub(crate) counters: usize,
     #[serde(default)]
@@ -110,9 +113,10 @@ impl Run {
             machine: machine()?,
             versions: versions()?,
             pinned,
-            events: options.events,
+            events: truth.records,
             malformed: truth.malformed,
-            bytes_per_event: truth.bytes / options.events,
+            bytes_per_event: truth.bytes / truth.records,
+            disk_bytes_per_event: truth.disk_bytes / truth.records,
             counters: truth.counters(),
             peers_counters: truth.peers_counters(),
             contenders,
@@ -131,6 +135,18 @@ impl Run {
     /// The same of Redis.
     pub(crate) fn redis_micros(&self, entry: &Entry) -> Option<Spread> {
         Spread::of(entry.rounds.iter().map(|cost| entry.redis_micros(cost, self.events)))
+    }
+
+    /// The same of Kafka.
+    pub(crate) fn kafka_micros(&self, entry: &Entry) -> Option<Spread> {
+        Spread::of(entry.rounds.iter().map(|cost| entry.kafka_micros(cost, self.events)))
+    }
+
+    /// By so many bytes Redis grew for each of so many things.
+    pub(crate) fn redis_bytes(&self, entry: &Entry, of: u64) -> Option<Spread> {
+        let grown = |cost: &Cost| entry.beyond_a_start(cost, of, |cost| cost.redis_bytes as f64);
+        // Runs of before it was measured say 0.
+        Spread::of(entry.rounds.iter().map(grown)).filter(|spread| spread.most > 0.0)
     }
 
     /// The ratios of one contender to another, each within a round.
@@ -157,6 +173,10 @@ impl Entry {
 
     pub(crate) fn redis_micros(&self, cost: &Cost, events: u64) -> f64 {
         self.beyond_a_start(cost, events, |cost| cost.redis_seconds * 1e6)
+    }
+
+    fn kafka_micros(&self, cost: &Cost, events: u64) -> f64 {
+        self.beyond_a_start(cost, events, |cost| cost.kafka_seconds * 1e6)
     }
 
     pub(crate) fn instructions(&self, cost: &Cost, events: u64) -> f64 {

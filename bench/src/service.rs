@@ -13,7 +13,7 @@ use crate::child::{Child, on_core};
 use crate::contender::{Cost, Watch};
 use crate::record::{APPS, DAY, app_id};
 use crate::truth::{GROUPS, Truth};
-use crate::world::{binary, free_port, pause};
+use crate::world::{World, binary, free_port, pause};
 
 #[derive(Clone, Copy)]
 pub(crate) struct Service {
@@ -29,7 +29,14 @@ enum Counting {
     Valgrind,
 }
 
-const STAGE: &str = r#"{stage="reports.installs"}"#;
+const STAGE: &str = "reports.installs";
+
+/// A service of ours while it works.
+pub(crate) struct Running {
+    pub(crate) child: Child,
+    pub(crate) http: u16,
+    admin: u16,
+}
 
 impl Service {
     pub(crate) const REPORTS: Self = Self { name: "reports", binary: "reports", counting: Counting::Kernel };
@@ -42,7 +49,6 @@ impl Service {
 
     pub(crate) fn read(self, truth: &Truth, round: u64, watch: &Watch<'_>) -> anyhow::Result<Cost> {
         let world = watch.world;
-        let (http, admin) = (free_port()?, free_port()?);
         let counted = world.folder().join("instructions");
         let mut command = match self.counting {
             Counting::Kernel => on_core(world.core, binary(self.binary)?),
@@ -53,36 +59,67 @@ impl Service {
                 command
             }
         };
-        command
-            .env("ATTRIBUTARY__KAFKA__BROKERS", world.brokers())
-            .env("ATTRIBUTARY__KAFKA__GROUP", format!("bench-{}-{round}", self.binary))
-            .env("ATTRIBUTARY__REDIS__URL", format!("redis://127.0.0.1:{}/0", world.redis_port))
-            .env("ATTRIBUTARY__REDIS__GENERATION", (round + 1).to_string())
-            .env("ATTRIBUTARY__HTTP__LISTEN", format!("127.0.0.1:{http}"))
-            .env("ATTRIBUTARY__ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
-        let mut child = Child::start(self.binary, command, world.folder())?;
-        while !has_read_all(admin, truth.records) {
-            child.check()?;
-            pause(&world.stop, watch.deadline())?;
-        }
-        let mut cost = watch.cost(&child)?;
+        command.env("ATTRIBUTARY__KAFKA__GROUP", format!("bench-{}-{round}", self.binary));
+        let mut running = Running::start(self.binary, command, (world, round))?;
+        running.work_off(STAGE, truth.records, watch)?;
+        let mut cost = watch.cost(&running.child)?;
         if self.counting == Counting::Valgrind {
-            cost.instructions = Some(instructions(&child, &counted)?);
+            cost.instructions = Some(instructions(&running.child, &counted)?);
         }
-        check(http, truth)?;
+        check(running.http, truth)?;
         Ok(cost)
     }
 }
 
-/// Whether it is ready, took every record, and has found nothing more to take since it stored the last.
-fn has_read_all(admin: u16, records: u64) -> bool {
-    let Ok(_ready) = get(admin, "/readyz") else { return false };
-    let Ok(metrics) = get(admin, "/metrics") else { return false };
-    let figure = |name: &str| -> Option<f64> {
-        metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(STAGE)?.trim().parse().ok())
-    };
-    let took = figure("attributary_records_total").unwrap_or_default();
-    took as u64 >= records && figure("attributary_seconds_behind").unwrap_or_default() == 0.0
+impl Running {
+    /// Starts a service with its defaults, beside the counters of earlier rounds.
+    pub(crate) fn start(name: &str, mut command: Command, (world, round): (&World, u64)) -> anyhow::Result<Self> {
+        let (http, admin) = (free_port()?, free_port()?);
+        command
+            .env("ATTRIBUTARY__KAFKA__BROKERS", world.brokers())
+            .env("ATTRIBUTARY__REDIS__URL", format!("redis://127.0.0.1:{}/0", world.redis_port))
+            .env("ATTRIBUTARY__REDIS__GENERATION", (round + 1).to_string())
+            .env("ATTRIBUTARY__HTTP__LISTEN", format!("127.0.0.1:{http}"))
+            .env("ATTRIBUTARY__ADMIN__LISTEN", format!("127.0.0.1:{admin}"));
+        Ok(Self { child: Child::start(name, command, world.folder())?, http, admin })
+    }
+
+    /// Waits until it says that it is ready.
+    pub(crate) fn get_ready(&mut self, watch: &Watch<'_>) -> anyhow::Result<()> {
+        while get(self.admin, "/readyz").is_err() {
+            self.child.check()?;
+            pause(&watch.world.stop, watch.deadline())?;
+        }
+        Ok(())
+    }
+
+    /// How often its stages began anew.
+    pub(crate) fn recoveries(&self) -> anyhow::Result<f64> {
+        let metrics = get(self.admin, "/metrics")?;
+        let counters = metrics.lines().filter(|line| line.starts_with("attributary_recoveries_total"));
+        Ok(counters.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum())
+    }
+
+    /// Waits until it is ready, and this stage took so many records and has stored the last.
+    pub(crate) fn work_off(&mut self, stage: &str, records: u64, watch: &Watch<'_>) -> anyhow::Result<()> {
+        while !self.has_taken(stage, records) {
+            self.child.check()?;
+            pause(&watch.world.stop, watch.deadline())?;
+        }
+        Ok(())
+    }
+
+    /// A stage is not behind once it has found nothing more to take.
+    fn has_taken(&self, stage: &str, records: u64) -> bool {
+        let Ok(_ready) = get(self.admin, "/readyz") else { return false };
+        let Ok(metrics) = get(self.admin, "/metrics") else { return false };
+        let label = format!("{{stage=\"{stage}\"}}");
+        let figure = |name: &str| -> Option<f64> {
+            metrics.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(&*label)?.trim().parse().ok())
+        };
+        let took = figure("attributary_records_total").unwrap_or_default();
+        took as u64 >= records && figure("attributary_seconds_behind").unwrap_or_default() == 0.0
+    }
 }
 
 fn check(http: u16, truth: &Truth) -> anyhow::Result<()> {

@@ -3,6 +3,7 @@
 use comfy_table::{Table, presets};
 
 use crate::contender::FLOOR;
+use crate::door::Door;
 use crate::results::{Entry, Run, Spread};
 
 /// The contender that the others are compared with.
@@ -51,7 +52,6 @@ fn row(run: &Run, entry: &Entry) -> Vec<String> {
         format!("≥ {goal}: {word}")
     });
     let redis = run.redis_micros(entry).filter(|redis| redis.median >= 0.005);
-    let peak = Spread::of(entry.rounds.iter().map(|cost| cost.peak_mib)).map_or(0.0, |peak| peak.most);
     let most = run.contenders.iter().map(|entry| entry.rounds.len()).max().unwrap_or_default();
     let rounds =
         if entry.rounds.len() < most { format!(" ({} of {most} rounds)", entry.rounds.len()) } else { String::new() };
@@ -62,9 +62,49 @@ fn row(run: &Run, entry: &Entry) -> Vec<String> {
         text(ours.as_ref()),
         goal.unwrap_or_default(),
         text(to(FLOOR).as_ref()),
-        format!("{peak:.0} MiB"),
+        format!("{:.0} MiB", peak_mib(entry)),
         redis.map(|redis| format!("{:.2}", redis.median)).unwrap_or_default(),
     ]
+}
+
+/// What one of ours costs, beside the floor: what does the least of the same.
+pub(crate) fn ours(run: &Run) -> String {
+    let mut table = table(&[
+        "",
+        "CPU µs per event: median (min – max)",
+        "events a second per core",
+        "ratio to the floor",
+        "peak memory",
+        "Kafka's own CPU µs per event",
+        "Redis'",
+        "bytes that Redis grew by per event",
+    ]);
+    for entry in &run.contenders {
+        let Some(micros) = run.micros(entry) else { continue };
+        let floor = match Door::floor(&entry.name) {
+            Some(bare) => run.entry(&bare),
+            None => run.contenders.first(),
+        };
+        let ratio = floor.and_then(|floor| run.ratio(entry, floor, Entry::micros));
+        let [kafka, redis] = [run.kafka_micros(entry), run.redis_micros(entry)]
+            .map(|spread| spread.filter(|it| it.median >= 0.005).map(|it| format!("{:.2}", it.median)));
+        let bytes = run.redis_bytes(entry, run.events).filter(|bytes| bytes.median >= 1.0);
+        table.add_row([
+            entry.name.clone(),
+            micros.text(),
+            format!("{:.0}", 1e6 / micros.median),
+            ratio.as_ref().map(Spread::text).unwrap_or_default(),
+            format!("{:.0} MiB", peak_mib(entry)),
+            kafka.unwrap_or_default(),
+            redis.unwrap_or_default(),
+            bytes.map(|bytes| format!("{:.0}", bytes.median)).unwrap_or_default(),
+        ]);
+    }
+    table.to_string()
+}
+
+fn peak_mib(entry: &Entry) -> f64 {
+    Spread::of(entry.rounds.iter().map(|cost| cost.peak_mib)).map_or(0.0, |peak| peak.most)
 }
 
 /// `reports` with and without its guarantee: the process, Redis, and both together.

@@ -8,13 +8,17 @@ use serde_json::Value;
 use crate::record::{APPS, Form, Install, app_id};
 
 /// What the topic holds.
-#[derive(Default)]
 pub(crate) struct Truth {
+    pub(crate) topic: &'static str,
     pub(crate) records: u64,
     pub(crate) malformed: u64,
     pub(crate) bytes: u64,
+    /// On Kafka's disk.
+    pub(crate) disk_bytes: u64,
     /// The sum of the event times in milliseconds.
     pub(crate) times: i128,
+    /// Of activities, how many installs each source earned.
+    pub(crate) earned: BTreeMap<String, u64>,
     /// By app, installs of each counter: hour, media source, campaign, country.
     apps: [HashMap<[u8; 4], u64>; APPS],
 }
@@ -25,6 +29,19 @@ pub(crate) const VALUES: &str = "|";
 pub(crate) const GROUPS: [&str; 4] = ["hour", "media_source", "campaign", "country"];
 
 impl Truth {
+    /// Of a topic that holds nothing yet.
+    pub(crate) fn of(topic: &'static str) -> Self {
+        let (apps, earned) = (Default::default(), BTreeMap::new());
+        Self { topic, records: 0, malformed: 0, bytes: 0, disk_bytes: 0, times: 0, earned, apps }
+    }
+
+    /// One record, which is counted by nothing.
+    pub(crate) fn note(&mut self, bytes: usize, millis: i64) {
+        self.records += 1;
+        self.bytes += bytes as u64;
+        self.times += i128::from(millis);
+    }
+
     pub(crate) fn count(&mut self, install: &Install, bytes: usize, form: Form) {
         self.records += 1;
         self.bytes += bytes as u64;

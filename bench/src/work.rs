@@ -14,6 +14,7 @@ use rdkafka::message::OwnedMessage;
 use serde::{Deserialize, Serialize};
 use stream::{Batch, Message, Partition};
 
+use crate::activity::{Click, install};
 use crate::record::Draw;
 use crate::shape::Shape;
 
@@ -48,6 +49,7 @@ impl Part {
 /// Records in a pass.
 pub(crate) const RECORDS: u64 = 1_000;
 const SEED: u64 = 1;
+const INSTALLED: &str = "2026-11-22T10:00:00";
 /// Touches of a device, of which every seventh is too old.
 const TOUCHES: u64 = 10;
 
@@ -78,7 +80,8 @@ fn count(passes: u64) -> anyhow::Result<()> {
 
 fn rule(passes: u64) -> anyhow::Result<()> {
     let rules = Rules::default();
-    let records: Vec<(String, Vec<String>)> = (0..RECORDS).map(|device| (install(device), clicks(device))).collect();
+    let records: Vec<(String, Vec<String>)> =
+        (0..RECORDS).map(|device| (install(device, INSTALLED), clicks(device))).collect();
     let mut devices = Vec::new();
     for (install, clicks) in &records {
         let clicks: Result<Vec<Activity<'_>>, _> = clicks.iter().map(|click| serde_json::from_str(click)).collect();
@@ -96,18 +99,10 @@ fn rule(passes: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn install(device: u64) -> String {
-    format!(
-        r#"{{"event_id":"i-{device}","kind":"install","app_id":"com.studio.game","event_time":"2026-11-22T10:00:00.000Z","received_at":"2026-11-22T10:00:00.100Z","platform":"android","install_id":"{device:032x}","device":{{"advertising_id":"{device:08x}-1111-4222-8333-444444444444","os_version":"16","model":"Pixel 9","language":"en"}},"country":"DE"}}"#
-    )
-}
-
 fn clicks(device: u64) -> Vec<String> {
     let click = |number: u64| {
         let day = if number.is_multiple_of(7) { "2026-10-01" } else { "2026-11-20" };
-        format!(
-            r#"{{"event_id":"c-{device}-{number}","kind":"click","app_id":"com.studio.game","event_time":"{day}T{number:02}:00:00.000Z","received_at":"{day}T{number:02}:00:00.100Z","media_source":"network_{number}","campaign":"autumn","campaign_id":"{number:09}","platform":"android","device":{{"advertising_id":"{device:08x}-1111-4222-8333-444444444444"}}}}"#
-        )
+        Click { device, number, source: number }.received(&format!("{day}T{number:02}:00:00"))
     };
     (0..TOUCHES).map(click).collect()
 }

@@ -15,21 +15,24 @@ use crate::stop::Stop;
 /// The servers, the topics and the place of everything. The order of the fields is the order in which it goes away.
 pub(crate) struct World {
     pub(crate) redis: Child,
-    kafka: Child,
+    pub(crate) kafka: Child,
     pub(crate) redis_port: u16,
     kafka_port: u16,
-    /// The core of whatever is measured; the servers have the other one.
+    /// The core of whatever is measured.
     pub(crate) core: Option<usize>,
+    /// The servers have the other one.
+    pub(crate) servers_core: Option<usize>,
     pub(crate) stop: Stop,
     folder: TempDir,
 }
 
+pub(crate) const PARTITIONS: usize = 4;
 const SERVERS_CORE: usize = 0;
 const MEASURED_CORE: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 impl World {
-    /// Starts the servers and applies the suite's topics with four partitions.
+    /// Starts the servers and applies the suite's topics.
     pub(crate) fn start(stop: Stop) -> anyhow::Result<Self> {
         let folder = tempfile::tempdir()?;
         let two = std::thread::available_parallelism()?.get() > 1 && Command::new("taskset").arg("-V").output().is_ok();
@@ -48,7 +51,7 @@ impl World {
         command.env("JAVA_TOOL_OPTIONS", format!("-Djava.io.tmpdir={}", folder.path().display()));
         let kafka = Child::start("kafka", command, folder.path())?;
 
-        let mut world = Self { redis, kafka, redis_port, kafka_port, core, stop, folder };
+        let mut world = Self { redis, kafka, redis_port, kafka_port, core, servers_core: servers, stop, folder };
         world.wait()?;
         world.apply_topics()?;
         Ok(world)
@@ -72,6 +75,28 @@ impl World {
         Ok(())
     }
 
+    /// What Redis holds, in bytes, less what it has for its connections and its log.
+    pub(crate) fn redis_bytes(&self) -> anyhow::Result<u64> {
+        let mut redis = redis::Client::open((Ipv4Addr::LOCALHOST.to_string(), self.redis_port))?.get_connection()?;
+        let told: redis::InfoDict = redis::cmd("INFO").arg("memory").query(&mut redis)?;
+        let figure = |name| told.get::<u64>(name).with_context(|| format!("Redis says no {name}"));
+        Ok(figure("used_memory")?.saturating_sub(figure("mem_clients_normal")? + figure("mem_aof_buffer")?))
+    }
+
+    /// What the records of a topic take on Kafka's disk.
+    pub(crate) fn disk_bytes(&self, topic: &str) -> anyhow::Result<u64> {
+        let mut bytes = 0;
+        for partition in 0..PARTITIONS {
+            for file in std::fs::read_dir(self.folder().join(format!("kafka/data/{topic}-{partition}")))? {
+                let file = file?;
+                if file.path().extension().is_some_and(|extension| extension == "log") {
+                    bytes += file.metadata()?.len();
+                }
+            }
+        }
+        Ok(bytes)
+    }
+
     fn wait(&mut self) -> anyhow::Result<()> {
         let mut wait = Command::new(repository().join("deploy/kafka/kafka.sh"));
         let ready = wait.args(["wait", "--port", &self.kafka_port.to_string()]).status()?;
@@ -88,7 +113,9 @@ impl World {
 
     fn apply_topics(&self) -> anyhow::Result<()> {
         let mut command = Command::new(binary("attributary")?);
-        command.args(["topics", "apply", "--partitions", "4", "--file"]).arg(repository().join("deploy/topics.toml"));
+        command
+            .args(["topics", "apply", "--partitions", &PARTITIONS.to_string(), "--file"])
+            .arg(repository().join("deploy/topics.toml"));
         let output = command.env("ATTRIBUTARY__KAFKA__BROKERS", self.brokers()).output()?;
         ensure!(output.status.success(), "topics apply: {}", String::from_utf8_lossy(&output.stderr));
         Ok(())
@@ -113,6 +140,15 @@ pub(crate) fn pause(stop: &Stop, deadline: Instant) -> anyhow::Result<()> {
         bail!("this takes too long");
     }
     std::thread::sleep(Duration::from_millis(100));
+    Ok(())
+}
+
+/// Waits for so long; an error once the bench was told to end.
+pub(crate) fn pause_for(stop: &Stop, time: Duration) -> anyhow::Result<()> {
+    let deadline = Instant::now() + time;
+    while Instant::now() < deadline {
+        pause(stop, deadline)?;
+    }
     Ok(())
 }
 
