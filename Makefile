@@ -73,7 +73,7 @@ compose-test: ## docker compose up for real, simulate and verify against it.
 
 instructions: ## What a record takes of reports and of decide, held to bench/instructions.json within 3 %. UPDATE=true writes it anew.
 	@$(NEED) build cargo valgrind
-	$(CARGO) build --locked -p bench --bin bench
+	$(CARGO) build --workspace --locked --bin bench
 	target/debug/bench gate $(if $(UPDATE),--update)
 
 clean: ## Removes what was built here.
