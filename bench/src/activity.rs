@@ -90,7 +90,7 @@ pub(crate) fn load(world: &World, options: &Options) -> anyhow::Result<Truth> {
 }
 
 /// Never the source of nobody.
-fn source(device: u64, number: u64) -> u64 {
+pub(crate) fn source(device: u64, number: u64) -> u64 {
     1 + (device + number) % SOURCES
 }
 

@@ -1,7 +1,6 @@
 //! `attribution`, as it ships, until its three stages have remembered, decided and recorded everything.
 
 use std::collections::{BTreeMap, HashSet};
-use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
@@ -14,7 +13,7 @@ use crate::consume;
 use crate::contender::{Cost, Watch};
 use crate::service::Running;
 use crate::truth::Truth;
-use crate::world::{PARTITIONS, World, binary, pause};
+use crate::world::{self, PARTITIONS, World, binary, pause};
 
 pub(crate) const ATTRIBUTION: &str = "attribution";
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -46,7 +45,7 @@ pub(crate) fn read(truth: &Truth, round: u64, watch: &Watch<'_>) -> anyhow::Resu
 
 /// How many records a stage has stored.
 fn taken(port: u16, stage: &str) -> anyhow::Result<u64> {
-    let mut redis = redis::Client::open((Ipv4Addr::LOCALHOST.to_string(), port))?.get_connection()?;
+    let mut redis = world::redis(port)?;
     let mut taken = 0;
     for partition in 0..PARTITIONS {
         let key = format!("{{{stage}:{partition}}}:balance");

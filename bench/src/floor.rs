@@ -11,6 +11,7 @@ use hashbrown::HashMap;
 
 use crate::record::{APPS, DAY_NUMBER, app_id};
 use crate::truth::Truth;
+use crate::world;
 
 /// As many records as `reports` commits at once.
 const BATCH: u64 = 50_000;
@@ -77,7 +78,7 @@ impl Floor {
 
 /// Whether Redis holds every counter of the truth.
 pub(crate) fn check(port: u16, truth: &Truth) -> anyhow::Result<()> {
-    let mut redis = redis::Client::open(("127.0.0.1", port))?.get_connection()?;
+    let mut redis = world::redis(port)?;
     for app in 0..APPS {
         let key = format!("c:{}:{DAY_NUMBER}", app_id(app));
         let found: std::collections::HashMap<String, u64> = redis::cmd("HGETALL").arg(&key).query(&mut redis)?;

@@ -1,7 +1,6 @@
 //! `postbacks` under so many rules, of which one applies to a few installs and the others name sources that send none.
 
 use std::fmt::Write as _;
-use std::net::Ipv4Addr;
 
 use anyhow::ensure;
 
@@ -10,7 +9,7 @@ use crate::contender::{Cost, Watch};
 use crate::record::{APPS, app_id, source_name};
 use crate::service::Running;
 use crate::truth::Truth;
-use crate::world::{PARTITIONS, binary};
+use crate::world::{self, PARTITIONS, binary};
 
 pub(crate) struct Matcher {
     pub(crate) name: String,
@@ -61,7 +60,7 @@ impl Matcher {
 
     /// Whether a delivery waits for each install that the rule applies to.
     fn check(&self, port: u16, round: u64, truth: &Truth) -> anyhow::Result<()> {
-        let mut redis = redis::Client::open((Ipv4Addr::LOCALHOST.to_string(), port))?.get_connection()?;
+        let mut redis = world::redis(port)?;
         let mut found = 0;
         for partition in 0..PARTITIONS {
             let key = format!("{{{STAGE}.{}:installs:{partition}}}:due:nobody", round + 1);

@@ -16,7 +16,7 @@ use crate::child::{Child, on_core};
 use crate::contender::{Cost, Watch};
 use crate::record::{APPS, DAY, app_id};
 use crate::truth::{Truth, VALUES};
-use crate::world::repository;
+use crate::world::{self, repository};
 
 pub(crate) struct Peer {
     pub(crate) title: String,
@@ -140,7 +140,7 @@ impl Peer {
 
 /// Every counter: `installs:<app>:<day>`, and in it `<media source>|<country>`.
 fn check(port: u16, truth: &Truth) -> anyhow::Result<()> {
-    let mut redis = redis::Client::open(("127.0.0.1", port))?.get_connection()?;
+    let mut redis = world::redis(port)?;
     for app in 0..APPS {
         let key = format!("installs:{}:{DAY}", app_id(app));
         let found: BTreeMap<String, u64> = redis::cmd("HGETALL").arg(&key).query(&mut redis)?;

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinSet, LocalSet};
 
-use crate::activity::{Click, Seconds};
+use crate::activity::{Click, Seconds, source};
 use crate::truth::Truth;
 
 /// What the bench tells the client that it starts.
@@ -57,7 +57,7 @@ const ANSWER: &[u8] = br#"{"status":"read"}"#;
 pub(crate) fn truth(events: u64) -> anyhow::Result<Truth> {
     ensure!(events.is_multiple_of(100), "EVENTS is to be a multiple of 100, the most in a POST");
     let mut truth = Truth::of(topic::ACTIVITY);
-    (truth.records, truth.bytes) = (events, events * body(0, 1).len() as u64);
+    (truth.records, truth.bytes) = (events, events * body(0, 1, &just_now()).len() as u64);
     Ok(truth)
 }
 
@@ -66,7 +66,8 @@ pub(crate) fn run(options: &Client) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let posts = options.events / options.each;
     ensure!(posts * options.each == options.events, "{} events are no whole POSTs", options.events);
-    let bodies: Rc<[Bytes]> = (0..BODIES.min(posts)).map(|number| body(number, options.each)).collect();
+    let second = just_now();
+    let bodies: Rc<[Bytes]> = (0..BODIES.min(posts)).map(|number| body(number, options.each, &second)).collect();
     let left = Rc::new(Cell::new(posts));
     let accepted = LocalSet::new().block_on(&runtime, async {
         let mut connections = JoinSet::new();
@@ -114,12 +115,14 @@ async fn post(sender: &mut SendRequest<Full<Bytes>>, to: SocketAddr, body: Bytes
     Ok(())
 }
 
-/// Clicks of just now: an object alone, or an array.
-fn body(number: u64, each: u64) -> Bytes {
-    let seconds = Seconds::ending_now();
-    let (second, _) = &seconds.0[0];
+fn just_now() -> String {
+    Seconds::ending_now().0.swap_remove(0).0
+}
+
+/// Clicks of this second: an object alone, or an array.
+fn body(number: u64, each: u64, second: &str) -> Bytes {
     let clicks: Vec<String> =
-        (0..each).map(|at| Click { device: number, number: at, source: at % 25 }.sent(second)).collect();
+        (0..each).map(|at| Click { device: number, number: at, source: source(number, at) }.sent(second)).collect();
     match &clicks[..] {
         [click] => click.clone().into(),
         clicks => format!("[{}]", clicks.join(",")).into(),

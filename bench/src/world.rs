@@ -30,6 +30,7 @@ pub(crate) const PARTITIONS: usize = 4;
 const SERVERS_CORE: usize = 0;
 const MEASURED_CORE: usize = 1;
 const PATIENCE: Duration = Duration::from_secs(60);
+const TURN: Duration = Duration::from_millis(100);
 
 impl World {
     /// Starts the servers and applies the suite's topics.
@@ -77,7 +78,7 @@ impl World {
 
     /// What Redis holds, in bytes, less what it has for its connections and its log.
     pub(crate) fn redis_bytes(&self) -> anyhow::Result<u64> {
-        let mut redis = redis::Client::open((Ipv4Addr::LOCALHOST.to_string(), self.redis_port))?.get_connection()?;
+        let mut redis = redis(self.redis_port)?;
         let told: redis::InfoDict = redis::cmd("INFO").arg("memory").query(&mut redis)?;
         let figure = |name| told.get::<u64>(name).with_context(|| format!("Redis says no {name}"));
         Ok(figure("used_memory")?.saturating_sub(figure("mem_clients_normal")? + figure("mem_aof_buffer")?))
@@ -122,6 +123,11 @@ impl World {
     }
 }
 
+/// A connection to the Redis of a world.
+pub(crate) fn redis(port: u16) -> anyhow::Result<redis::Connection> {
+    Ok(redis::Client::open(("127.0.0.1", port))?.get_connection()?)
+}
+
 /// A program that was built beside this one.
 pub(crate) fn binary(name: &str) -> anyhow::Result<PathBuf> {
     let path = std::env::current_exe()?.with_file_name(name);
@@ -139,7 +145,7 @@ pub(crate) fn pause(stop: &Stop, deadline: Instant) -> anyhow::Result<()> {
     if Instant::now() > deadline {
         bail!("this takes too long");
     }
-    std::thread::sleep(Duration::from_millis(100));
+    std::thread::sleep(TURN);
     Ok(())
 }
 
@@ -147,7 +153,8 @@ pub(crate) fn pause(stop: &Stop, deadline: Instant) -> anyhow::Result<()> {
 pub(crate) fn pause_for(stop: &Stop, time: Duration) -> anyhow::Result<()> {
     let deadline = Instant::now() + time;
     while Instant::now() < deadline {
-        pause(stop, deadline)?;
+        stop.check()?;
+        std::thread::sleep(TURN);
     }
     Ok(())
 }
